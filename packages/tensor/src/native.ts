@@ -1,0 +1,225 @@
+/**
+ * The whole native surface, as types: what the addon offers and what each call means.
+ * Everything else in TypeScript reaches the kernels through this file only.
+ *
+ * Shape letters: T tokens in a flat row, N loss rows, D hidden, V vocabulary, H query heads,
+ * G key/value heads, C head size, S sequences, P pairs, M/N/K the sides of a matrix product.
+ *
+ * Conventions
+ * - A `Handle` names a buffer on one device. A dead or foreign handle, a wrong dtype or a buffer that
+ *   is too small throws an Error that names the operation and the argument; nothing is read or written.
+ * - Matrices are row-major and contiguous. Statistics, reductions and losses are float32 or wider.
+ * - `accumulate: true` adds to the output, `false` overwrites it. Gradients of parameters always add.
+ * - Forward results of a row depend on that row alone (batch-invariant), and all results depend on the
+ *   shapes only, never on the number of threads.
+ */
+
+/** Names a buffer of one device; 0 stands for "absent" where an argument may be left out. */
+export type Handle = number;
+
+/** Storage types of buffers. */
+export type NativeDtype = "float32" | "int32";
+
+export type HostArray = Float32Array | Int32Array;
+
+/** One backend library that was looked at. `score` 0 means it cannot run here and `reason` says why. */
+export interface BackendInfo {
+  /** e.g. "cpu-avx512" */
+  name: string;
+  /** "cpu" or "cuda" */
+  kind: string;
+  /** the file that was opened, or tried */
+  path: string;
+  score: number;
+  reason: string;
+}
+
+export interface DeviceInfo {
+  backend: string;
+  kind: string;
+  path: string;
+  threads: number;
+  /** which matrix product serves: "oneDNN 2.6.3 (libdnnl.so.2)" or "portable (…)" with the reason */
+  matmul: string;
+  /** one line: processor name and instruction sets used */
+  hardware: string;
+}
+
+export interface MemoryStats {
+  /** bytes in live buffers */
+  liveBytes: number;
+  /** largest liveBytes since the last resetPeak() */
+  peakBytes: number;
+  /** bytes kept by the caching allocator for reuse */
+  cachedBytes: number;
+  /** number of live buffers */
+  liveBuffers: number;
+  /** bytes of workspace held by the kernels themselves (per-thread tiles), outside liveBytes */
+  workspaceBytes: number;
+}
+
+/**
+ * Where heads lie inside the q, k and v buffers, in elements:
+ * [qOffset, qTokenStride, qHeadStride, kOffset, kTokenStride, kHeadStride, vOffset, vTokenStride, vHeadStride].
+ * Separate buffers q[T,H,C], k[T,G,C] and GPT-NeoX's fused qkv[T,H,3,C] are both described this way.
+ */
+export type HeadLayout = readonly [
+  number, number, number, number, number, number, number, number, number,
+];
+
+export interface AdamWSettings {
+  lr: number;
+  beta1: number;
+  beta2: number;
+  eps: number;
+  /** decoupled: p -= lr * weightDecay * p, before the moment step, as torch.optim.AdamW */
+  weightDecay: number;
+  /** 1-based count of updates made with these moments, this one included */
+  step: number;
+  /** gradients are multiplied by this first (clipping) */
+  gradScale: number;
+}
+
+export interface NativeDevice {
+  info(): DeviceInfo;
+  /** Frees every buffer and stops the threads. Later calls throw. */
+  close(): void;
+
+  /** A buffer of `count` elements, contents undefined. Throws with asked/live/peak bytes when memory is out. */
+  alloc(dtype: NativeDtype, count: number): Handle;
+  free(handle: Handle): void;
+  memory(): MemoryStats;
+  resetPeak(): void;
+  /** Gives cached, unused memory back to the system. */
+  trim(): void;
+
+  /** host -> device, `source.length` elements to `offset`. */
+  write(handle: Handle, offset: number, source: HostArray): void;
+  /** device -> host, `target.length` elements from `offset`. */
+  read(handle: Handle, offset: number, target: HostArray): void;
+  /** device -> device, same dtype. */
+  copy(target: Handle, targetOffset: number, source: Handle, sourceOffset: number, count: number): void;
+  fill(handle: Handle, value: number): void;
+
+  /** y[M,N] = x[M,K] w[N,K]ᵀ + b[N]; b may be 0. */
+  linear(x: Handle, w: Handle, b: Handle, y: Handle, M: number, N: number, K: number): void;
+  /** dx[M,K] (+)= dy[M,N] w[N,K] */
+  linearBackwardInput(dy: Handle, w: Handle, dx: Handle, M: number, N: number, K: number, accumulate: boolean): void;
+  /** dw[N,K] += dyᵀ x; db[N] += column sums of dy (db may be 0). */
+  linearBackwardWeight(dy: Handle, x: Handle, dw: Handle, db: Handle, M: number, N: number, K: number): void;
+
+  /** y[T,D] = table[ids[T], :]. An id outside [0, V) throws and names it. */
+  embedding(ids: Handle, table: Handle, y: Handle, T: number, D: number, V: number): void;
+  /** dtable[ids[t], :] += dy[t, :], in token order. */
+  embeddingBackward(ids: Handle, dy: Handle, dtable: Handle, T: number, D: number, V: number): void;
+
+  /** y = x · rstd · w with rstd[T] = 1/sqrt(mean(x²) + eps). */
+  rmsNorm(x: Handle, w: Handle, y: Handle, rstd: Handle, T: number, D: number, eps: number): void;
+  /** dx (+)= …, dw += … */
+  rmsNormBackward(dy: Handle, x: Handle, w: Handle, rstd: Handle, dx: Handle, dw: Handle, T: number, D: number, accumulate: boolean): void;
+  /** y = (x − mean) · rstd · w + b with biased variance; mean[T], rstd[T] are kept for backward. */
+  layerNorm(x: Handle, w: Handle, b: Handle, y: Handle, mean: Handle, rstd: Handle, T: number, D: number, eps: number): void;
+  layerNormBackward(dy: Handle, x: Handle, w: Handle, mean: Handle, rstd: Handle, dx: Handle, dw: Handle, db: Handle, T: number, D: number, accumulate: boolean): void;
+
+  /**
+   * Rotary embedding, half-split convention. x[T, slots, C]; of every `period` consecutive slots the first
+   * `rotated` are turned, the others copied. Only the first R of C dimensions turn: with c = cos[positions[t], i],
+   * s = sin[positions[t], i], i < R/2: y[i] = x[i] c − x[i+R/2] s, y[i+R/2] = x[i+R/2] c + x[i] s.
+   * cos, sin: [maxPositions, R/2]. `inverse` turns back (the backward pass). x and y may be one buffer when
+   * accumulate is false. A position outside [0, maxPositions) throws.
+   */
+  rotary(
+    x: Handle, cos: Handle, sin: Handle, positions: Handle, y: Handle,
+    T: number, slots: number, C: number, R: number, period: number, rotated: number,
+    maxPositions: number, inverse: boolean, accumulate: boolean,
+  ): void;
+
+  /**
+   * Causal attention over a flat row: token t sees j with start[t] ≤ j ≤ t and not skipFrom[t] ≤ j < skipTo[t].
+   * o[T,H,C] contiguous; lse[T,H] (natural log) is kept for backward. Query head h uses key head floor(h·G/H).
+   * A token's result depends on the sequence of keys it sees, not on where they lie in the row.
+   * start[t] outside [0, t], or skipFrom/skipTo outside [0, t] or leaving t itself skipped, throws.
+   */
+  attention(
+    q: Handle, k: Handle, v: Handle, layout: HeadLayout, o: Handle, lse: Handle,
+    start: Handle, skipFrom: Handle, skipTo: Handle,
+    T: number, H: number, G: number, C: number, scale: number,
+  ): void;
+  /** dq, dk, dv lie as q, k, v do (`layout`); for a fused buffer all three handles are the same one. */
+  attentionBackward(
+    dout: Handle, q: Handle, k: Handle, v: Handle, layout: HeadLayout, o: Handle, lse: Handle,
+    start: Handle, skipFrom: Handle, skipTo: Handle, dq: Handle, dk: Handle, dv: Handle,
+    T: number, H: number, G: number, C: number, scale: number, accumulate: boolean,
+  ): void;
+
+  /** y = silu(gate) · up */
+  siluGate(gate: Handle, up: Handle, y: Handle, count: number): void;
+  siluGateBackward(dy: Handle, gate: Handle, up: Handle, dgate: Handle, dup: Handle, count: number, accumulate: boolean): void;
+  /** exact: x Φ(x); tanh: the usual tanh approximation (gelu_new, gelu_pytorch_tanh). */
+  gelu(x: Handle, y: Handle, count: number, tanh: boolean): void;
+  geluBackward(dy: Handle, x: Handle, dx: Handle, count: number, tanh: boolean, accumulate: boolean): void;
+  /** y = a + b; y may be a or b. */
+  add(a: Handle, b: Handle, y: Handle, count: number): void;
+  /** x *= factor */
+  scale(x: Handle, factor: number, count: number): void;
+
+  /** y[N,D] = x[rows[N], :] with x[T,D]. */
+  gatherRows(x: Handle, rows: Handle, y: Handle, N: number, T: number, D: number): void;
+  /** dx[rows[n], :] += dy[n, :] in order of n; with accumulate false dx is zeroed first. */
+  gatherRowsBackward(dy: Handle, rows: Handle, dx: Handle, N: number, T: number, D: number, accumulate: boolean): void;
+
+  /**
+   * The log-prob head: z = h wᵀ, logp[n] = z[n, targets[n]] − lse[n], lse[n] = log Σ_v exp z[n, v], never storing z.
+   * Per-tile (max, sum) partials on fixed vocabulary tiles, merged in order. logp is clamped to ≤ 0.
+   */
+  logprobHead(h: Handle, w: Handle, targets: Handle, logp: Handle, lse: Handle, N: number, D: number, V: number): void;
+  /**
+   * g[N] = ∂loss/∂logp. dh[N,D] (+)= and dw[V,D] += with dz = g · (onehot − softmax); dw may be 0 (frozen head).
+   * Logits are recomputed by vocabulary block; each row of dw is visited once. At the target column
+   * 1 − p is taken as −expm1(logp).
+   */
+  logprobHeadBackward(
+    h: Handle, w: Handle, targets: Handle, lse: Handle, logp: Handle, g: Handle, dh: Handle, dw: Handle,
+    N: number, D: number, V: number, accumulate: boolean,
+  ): void;
+  /** Upper bound in bytes of what the two head calls use beside their arguments, for these shapes. */
+  headWorkspaceBytes(N: number, D: number, V: number): number;
+
+  /** g[n] = −weights[n]; returns Σ −weights[n] · logp[n], summed in float64 in order. */
+  sftNll(logp: Handle, weights: Handle, g: Handle, N: number): number;
+  /** sums[s] = Σ logp[offsets[s] … offsets[s+1]) in float64, in order. offsets: int32[S+1]. */
+  sequenceSums(logp: Handle, offsets: Handle, sums: Float64Array, N: number, S: number): void;
+  /**
+   * DPO, sigmoid loss. Sequences 2p and 2p+1 are pair p's chosen and rejected answers; offsets: int32[2P+1];
+   * reference[2P] their log-probs under the reference. With πs the float64 sequence sums:
+   * chosen reward = β(π_{2p} − ref_{2p}), rejected reward likewise, m = their difference, loss = −log σ(m).
+   * g on chosen tokens = −scale·β·σ(−m), on rejected tokens = +scale·β·σ(−m).
+   * metrics[6p…]: logp chosen, logp rejected, reward chosen, reward rejected, margin, loss (unscaled).
+   * Returns scale · Σ loss.
+   */
+  dpoSigmoid(
+    logp: Handle, offsets: Handle, reference: Float64Array, g: Handle, metrics: Float64Array,
+    N: number, P: number, beta: number, scale: number,
+  ): number;
+
+  /** √Σ x² over all elements of all buffers, in float64, two stages in fixed order. NaN and Inf come through. */
+  globalNorm(handles: readonly Handle[]): number;
+  /** One AdamW update of each params[i] from grads[i], with moments m[i], v[i]; all float32 of equal length. */
+  adamW(params: readonly Handle[], grads: readonly Handle[], m: readonly Handle[], v: readonly Handle[], settings: AdamWSettings): void;
+}
+
+export interface DeviceOptions {
+  /** "auto", a kind ("cpu", "cuda"), or a backend's full name ("cpu-avx2"). Only "auto" falls back. */
+  backend: string;
+  /** worker threads, the calling one included; 0 = one per physical core */
+  threads: number;
+  /** "auto" takes oneDNN where it is found; naming one that is absent is an error. */
+  matmul: "auto" | "onednn" | "portable";
+}
+
+export interface NativeAddon {
+  readonly abiVersion: number;
+  /** Every backend library beside the addon (and in OUTRIGHT_BACKEND_PATH), with score and reason. */
+  backends(): BackendInfo[];
+  openDevice(options: DeviceOptions): NativeDevice;
+}

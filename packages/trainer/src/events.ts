@@ -1,0 +1,91 @@
+/**
+ * What a run tells while it goes: each event is one line of `metrics.jsonl`, or progress for people.
+ * Losses are per objective name; a loss is a mean in nats (SFT: per loss token, DPO: per pair).
+ */
+
+/** DPO's implicit rewards β(log π − log π_ref), means over the pairs of one step or evaluation. */
+export interface Rewards {
+  chosen: number;
+  rejected: number;
+  margin: number;
+  /** share of pairs whose margin is positive; a margin of exactly 0 counts one half */
+  accuracy: number;
+}
+
+/** First line of metrics.jsonl. */
+export interface StartEvent {
+  type: "start";
+  version: 1;
+  model: string;
+  objectives: Record<string, { kind: string; data: string; rows: number; held: number }>;
+  policy: Record<string, unknown>;
+  steps: number;
+  /** f*: best known loss of each objective, where the config gives one */
+  optima: Record<string, number>;
+  parameters: number;
+  device: string;
+}
+
+export interface StepEvent {
+  type: "step";
+  /** 1-based */
+  step: number;
+  /** the objective trained, or names joined by "+" where several were weighted together */
+  objective: string;
+  weights: Record<string, number>;
+  losses: Record<string, number>;
+  /** Σ weight · loss */
+  loss: number;
+  lossTokens: number;
+  /** tokens that went through the model, prompts included */
+  tokens: number;
+  pairs: number;
+  lr: number;
+  /** global L2 norm before clipping */
+  gradNorm: number;
+  seconds: number;
+  /** weighted gaps the policy decided by, where it has any */
+  gaps?: Record<string, number>;
+  rewards?: Rewards;
+  /** mean sequence log-probs of the answers */
+  logps?: { chosen: number; rejected: number };
+}
+
+export interface EvalEvent {
+  type: "eval";
+  /** updates made so far; 0 = the model as it started */
+  step: number;
+  losses: Record<string, number>;
+  /** f_i − f_i*, for objectives whose optimum is known */
+  gaps?: Record<string, number>;
+  /** √Σ gap², when every optimum is known (paper, section 3) */
+  idealDistance?: number;
+  rewards?: Record<string, Rewards>;
+  logps?: Record<string, { chosen: number; rejected: number }>;
+  seconds: number;
+}
+
+export interface EndEvent {
+  type: "end";
+  step: number;
+  reason: "finished" | "stopped";
+  seconds: number;
+  stepsPerObjective: Record<string, number>;
+}
+
+/** Progress before the first step: reading, tokenising, reference log-probs; and notes for people. Not written to metrics.jsonl. */
+export interface ProgressEvent {
+  type: "progress";
+  /** e.g. "tokenising alpaca.jsonl" */
+  stage: string;
+  done: number;
+  total: number;
+}
+export interface NoticeEvent {
+  type: "notice";
+  level: "info" | "warning";
+  message: string;
+}
+
+export type MetricsLine = StartEvent | StepEvent | EvalEvent | EndEvent;
+export type TrainEvent = MetricsLine | ProgressEvent | NoticeEvent;
