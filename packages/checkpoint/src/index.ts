@@ -1,1 +1,28 @@
-export {};
+/** Files that outlast the process: safetensors, Hugging Face model directories, run directories and checkpoints. */
+
+export { recover, replaceDirectory, temporaryPath, writeFileAtomic } from "./atomic.js";
+export type { CheckpointToSave, LoadedCheckpoint } from "./checkpoint.js";
+export type { Dtype } from "./dtype.js";
+export {
+  hashModelDirectory,
+  type ModelDirectory,
+  openModelDirectory,
+  type WeightSource,
+} from "./hf-directory.js";
+export { type ModelToSave, saveModelDirectory } from "./hf-save.js";
+export type { JsonValue } from "./json.js";
+export { MetricsFile } from "./metrics-file.js";
+export {
+  type LatestCheckpoint,
+  RunDirectory,
+  type RunDirectoryOptions,
+  type RunPaths,
+} from "./run-directory.js";
+export type { TensorInfo } from "./safetensors-header.js";
+export { openSafetensors, type SafetensorsFile } from "./safetensors-read.js";
+export {
+  type TensorArray,
+  type TensorSource,
+  type WrittenFile,
+  writeSafetensors,
+} from "./safetensors-write.js";

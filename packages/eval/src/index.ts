@@ -1,1 +1,3 @@
-export {};
+/** @outright/eval: scores and generation. */
+export { type GenerateOptions, generate, generateIds } from "./generate.js";
+export { type ScoreOptions, type ScoreSummary, scoreFile } from "./score.js";

@@ -1,1 +1,25 @@
-export {};
+/** @outright/tensor: devices, tensors, operations and the autograd tape. */
+export { listBackends, nativeAddon } from "./addon.js";
+export { Device } from "./device.js";
+export type * from "./native.js";
+export { gelu, siluGate } from "./ops/activation.js";
+export { add } from "./ops/add.js";
+export { type AttentionHeads, type AttentionSpans, attention, fusedAttention } from "./ops/attention.js";
+export { embedding } from "./ops/embedding.js";
+export { logprobHead } from "./ops/head.js";
+export { linear } from "./ops/linear.js";
+export {
+  type DpoSigmoidOptions,
+  dpoSigmoid,
+  type LossAndGradient,
+  type PairMetrics,
+  sequenceSums,
+  sftNll,
+} from "./ops/losses.js";
+export { layerNorm, rmsNorm } from "./ops/norm.js";
+export { type AdamWTensors, adamW, globalNorm } from "./ops/optimizer.js";
+export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
+export { gatherRows } from "./ops/rows.js";
+export { keep, scope } from "./scope.js";
+export { isRecording, Tape } from "./tape.js";
+export { elements, Parameter, type Shape, Tensor } from "./tensor.js";

@@ -1,0 +1,163 @@
+// Checks an operation's arguments before it touches them. Every complaint names the operation and the argument.
+//
+//   Check check("linear");
+//   check.sizes({{"M", M}, {"N", N}, {"K", K}});
+//   const float* X = check.input(x, "x", {M, K});
+//   float* Y = check.output(y, "y", {M, N});
+//   check.separate();
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "failure.h"
+
+namespace outright::cpu {
+
+inline const char* dtype_name(int32_t dtype) {
+  switch (dtype) {
+    case OUTRIGHT_FLOAT32: return "float32";
+    case OUTRIGHT_BFLOAT16: return "bfloat16";
+    case OUTRIGHT_FLOAT16: return "float16";
+    case OUTRIGHT_FLOAT64: return "float64";
+    case OUTRIGHT_INT32: return "int32";
+  }
+  return "unknown dtype";
+}
+
+// Bytes of an element of a dtype that this backend stores; else 0.
+inline int64_t dtype_bytes(int32_t dtype) { return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : 0; }
+
+class Check {
+ public:
+  struct Size {
+    const char* name;
+    int64_t value;
+  };
+
+  explicit Check(const char* operation) : operation_(operation) {}
+
+  void sizes(std::initializer_list<Size> list) const {
+    for (const Size& size : list)
+      if (size.value < 0) invalid("%s is %lld: sizes are not negative", size.name, static_cast<long long>(size.value));
+  }
+
+  // Float32 tensors of a given shape. One written as `in_place` may be the very buffer of an input.
+  const float* input(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<const float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kRead));
+  }
+  float* output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kWritten));
+  }
+  float* in_place(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kInPlace));
+  }
+  // Absent tensors give nullptr.
+  const float* optional_input(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return tensor ? input(tensor, name, shape) : nullptr;
+  }
+  float* optional_output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return tensor ? output(tensor, name, shape) : nullptr;
+  }
+  const int32_t* integers(const outright_tensor* tensor, const char* name, int64_t count) {
+    return static_cast<const int32_t*>(take(tensor, name, count, OUTRIGHT_INT32, kRead));
+  }
+  // Integers that must lie in [0, limit).
+  const int32_t* indices(const outright_tensor* tensor, const char* name, int64_t count, int64_t limit) {
+    const int32_t* values = integers(tensor, name, count);
+    for (int64_t i = 0; i < count; ++i)
+      if (values[i] < 0 || values[i] >= limit)
+        invalid("%s[%lld] is %d, outside [0, %lld)", name, static_cast<long long>(i), values[i],
+                static_cast<long long>(limit));
+    return values;
+  }
+  // count + 1 offsets that do not decrease and stay within [0, limit].
+  const int32_t* offsets(const outright_tensor* tensor, const char* name, int64_t count, int64_t limit) {
+    const int32_t* values = integers(tensor, name, count + 1);
+    for (int64_t i = 0; i <= count; ++i) {
+      if (values[i] < 0 || values[i] > limit)
+        invalid("%s[%lld] is %d, outside [0, %lld]", name, static_cast<long long>(i), values[i],
+                static_cast<long long>(limit));
+      if (i > 0 && values[i] < values[i - 1])
+        invalid("%s[%lld] is %d, less than the one before it (%d)", name, static_cast<long long>(i), values[i],
+                values[i - 1]);
+    }
+    return values;
+  }
+  // For tensors that a layout addresses: at least `count` elements.
+  const float* strided_input(const outright_tensor* tensor, const char* name, int64_t count) {
+    return static_cast<const float*>(take(tensor, name, count, OUTRIGHT_FLOAT32, kRead));
+  }
+  float* strided_output(const outright_tensor* tensor, const char* name, int64_t count) {
+    return static_cast<float*>(take(tensor, name, count, OUTRIGHT_FLOAT32, kShared));
+  }
+  void host(const void* pointer, const char* name, int64_t count) const {
+    if (!pointer && count > 0) invalid("%s is missing", name);
+  }
+
+  // No output overlaps anything else; call it after all tensors are named.
+  void separate() const {
+    for (int i = 0; i < used_; ++i) {
+      for (int j = 0; j < i; ++j) {
+        const Range& a = ranges_[i];
+        const Range& b = ranges_[j];
+        if (a.role == kRead && b.role == kRead) continue;
+        if (a.role == kShared && b.role == kShared) continue;
+        if (a.end <= b.begin || b.end <= a.begin) continue;
+        if ((a.role == kInPlace || b.role == kInPlace) && a.begin == b.begin && (a.role == kRead || b.role == kRead))
+          continue;
+        invalid("%s and %s overlap", b.name, a.name);
+      }
+    }
+  }
+
+  [[noreturn]] __attribute__((format(printf, 2, 3))) void invalid(const char* format, ...) const {
+    char text[400];
+    va_list arguments;
+    va_start(arguments, format);
+    std::vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    fail(OUTRIGHT_INVALID, "%s: %s", operation_, text);
+  }
+
+  // The product of the sizes; beyond int64_t is invalid.
+  int64_t elements(const char* name, std::initializer_list<int64_t> shape) const {
+    int64_t count = 1;
+    for (const int64_t size : shape)
+      if (__builtin_mul_overflow(count, size, &count)) invalid("the shape of %s is too large", name);
+    return count;
+  }
+
+ private:
+  enum Role { kRead, kWritten, kInPlace, kShared };
+  struct Range {
+    const char* name;
+    uintptr_t begin, end;
+    Role role;
+  };
+
+  void* take(const outright_tensor* tensor, const char* name, int64_t count, int32_t dtype, Role role) {
+    if (!tensor) invalid("%s is missing", name);
+    if (tensor->dtype != dtype) {
+      if (dtype == OUTRIGHT_FLOAT32 && tensor->dtype > OUTRIGHT_FLOAT32 && tensor->dtype < OUTRIGHT_INT32)
+        fail(OUTRIGHT_UNSUPPORTED, "%s: %s is %s; this backend computes in float32 only", operation_, name,
+             dtype_name(tensor->dtype));
+      invalid("%s is %s, not %s", name, dtype_name(tensor->dtype), dtype_name(dtype));
+    }
+    if (tensor->count < count || (count > 0 && !tensor->data))
+      invalid("%s has %lld elements, its shape needs %lld", name, static_cast<long long>(tensor->count),
+              static_cast<long long>(count));
+    if (count > 0 && used_ < kMost) {
+      const auto begin = reinterpret_cast<uintptr_t>(tensor->data);
+      ranges_[used_++] = {name, begin, begin + static_cast<uintptr_t>(count) * 4, role};
+    }
+    return tensor->data;
+  }
+
+  static constexpr int kMost = 16;
+  const char* operation_;
+  Range ranges_[kMost];
+  int used_ = 0;
+};
+
+}  // namespace outright::cpu

@@ -1,0 +1,115 @@
+// Short vectors of float32, as wide as the instruction set that this file is compiled for.
+//
+// Built with GCC/Clang vector extensions; only what these lack (fused multiply-add, masked memory access) is written
+// per instruction set. Contraction is off (-ffp-contract=off), so a product and a sum are fused exactly where fma()
+// is written: two paths that write the same operations give the same bits. The baseline x86-64 has no fused
+// multiply-add; there fma() rounds twice, so variants may differ from one another but never from themselves.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+namespace outright::cpu {
+
+#if defined(__AVX512F__)
+inline constexpr int kLanes = 16;
+inline constexpr int kRegisters = 32;
+#elif defined(__AVX2__)
+inline constexpr int kLanes = 8;
+inline constexpr int kRegisters = 16;
+#elif defined(__ARM_NEON)
+inline constexpr int kLanes = 4;
+inline constexpr int kRegisters = 32;
+#else
+inline constexpr int kLanes = 4;
+inline constexpr int kRegisters = 16;
+#endif
+
+typedef float Vec __attribute__((vector_size(kLanes * 4)));
+typedef int32_t IntVec __attribute__((vector_size(kLanes * 4)));
+// The same at any address.
+typedef float VecAt __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
+
+inline Vec splat(float x) { return x - Vec{}; }  // x - 0 keeps every x, -0 and NaN included
+inline Vec load(const float* p) { return *reinterpret_cast<const VecAt*>(p); }
+inline void store(float* p, Vec v) { *reinterpret_cast<VecAt*>(p) = v; }
+
+// The first n of kLanes elements, zeros in the others; nothing behind them is touched. 0 <= n <= kLanes.
+inline Vec load_first(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p);
+#else
+  float lanes[kLanes] = {};
+  std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(float));
+  return load(lanes);
+#endif
+}
+
+inline void store_first(float* p, Vec v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), (__m512)v);
+#else
+  float lanes[kLanes];
+  store(lanes, v);
+  std::memcpy(p, lanes, static_cast<size_t>(n) * sizeof(float));
+#endif
+}
+
+// a * b + c, rounded once where the processor can.
+inline Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON)
+  return (Vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+inline Vec sqrt(Vec a) {
+#if defined(__AVX512F__)
+  return (Vec)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX2__)
+  return (Vec)_mm256_sqrt_ps((__m256)a);
+#else
+  Vec root;
+  for (int i = 0; i < kLanes; ++i) root[i] = __builtin_sqrtf(a[i]);
+  return root;
+#endif
+}
+
+inline Vec select(IntVec condition, Vec yes, Vec no) { return condition ? yes : no; }
+inline Vec max(Vec a, Vec b) { return a > b ? a : b; }  // b where either is NaN
+
+// Lanes 0, 1, 2, ... as numbers; lane < n is the mask of the first n.
+inline IntVec lane_index() {
+  IntVec index;
+  for (int i = 0; i < kLanes; ++i) index[i] = i;
+  return index;
+}
+inline IntVec first_lanes(int64_t n) { return lane_index() < static_cast<int32_t>(n); }
+
+// Sum of the lanes as a balanced tree: one fixed order.
+inline float sum_lanes(Vec v) {
+  float lanes[kLanes];
+  store(lanes, v);
+  for (int half = kLanes / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  return lanes[0];
+}
+
+inline float max_lanes(Vec v) {
+  float largest = v[0];
+  for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
+  return largest;
+}
+
+}  // namespace outright::cpu

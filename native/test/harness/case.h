@@ -1,0 +1,150 @@
+// What one entry of the operation table says: its arguments, how to call the backend, what float64 says, how far
+// the two may be apart, and (for gradients) which scalar the result is the derivative of.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backend.h"
+#include "random.h"
+
+namespace outright::test {
+
+enum class Role {
+  kInput,   // must come back unchanged
+  kOutput,  // overwritten: holds NaN before the call
+  kInOut,   // added to or updated in place
+};
+
+// Errors are measured against max(root mean square of the expected values, floor).
+struct Tolerance {
+  double normalised = 3e-6;  // root mean square error
+  double worst = 3e-5;       // largest error; an element's own size counts here too
+  double floor = 0.0;        // size of the terms where their sum may cancel
+};
+
+struct Argument {
+  std::string name;
+  Role role = Role::kInput;
+  int32_t dtype = OUTRIGHT_FLOAT32;
+  bool host = false;     // float64 array of the caller
+  bool absent = false;   // passed as NULL
+  bool unchecked = false;  // an output that this case says nothing about
+  std::vector<double> values;     // float arguments, as the buffer holds them
+  std::vector<int32_t> integers;  // int32 arguments
+  Tolerance tolerance;
+  int64_t count() const {
+    return static_cast<int64_t>(dtype == OUTRIGHT_INT32 ? integers.size() : values.size());
+  }
+};
+
+// The arguments as float64 arrays, for oracles and objectives.
+class Values {
+ public:
+  explicit Values(const std::vector<Argument>& arguments) : arguments_(arguments) {}
+  // nullptr where absent.
+  double* operator[](const std::string& name) {
+    Argument& argument = Find(name);
+    return argument.absent ? nullptr : argument.values.data();
+  }
+  const int32_t* Ints(const std::string& name) { return Find(name).integers.data(); }
+  Argument& Find(const std::string& name);
+
+ private:
+  std::vector<Argument> arguments_;
+};
+
+// The arguments as the backend takes them.
+struct Call {
+  const outright_backend& api;
+  outright_device* device;
+  std::map<std::string, outright_tensor> tensors;  // without the absent ones
+  const outright_tensor* operator()(const std::string& name) const {
+    const auto found = tensors.find(name);
+    return found == tensors.end() ? nullptr : &found->second;
+  }
+  double* Host(const std::string& name) const { return static_cast<double*>(tensors.at(name).data); }
+};
+
+// gradient[i] must be d objective / d input[i].
+struct Derivative {
+  std::string input;
+  std::string gradient;
+};
+
+// Work that the operation must at least do, for the perf mode.
+struct Work {
+  double flops = 0.0;
+  double bytes = 0.0;
+};
+
+struct Case {
+  std::string op;
+  std::string name;
+  std::vector<Argument> arguments;
+  std::function<outright_status(const Call&)> run;
+  std::function<void(Values&)> oracle;
+
+  std::vector<Derivative> derivatives;
+  std::function<double(Values&)> objective;
+
+  outright_status expected = OUTRIGHT_OK;  // else: nothing may be written
+  std::string mention;                     // which the message must then contain
+  Work work;
+
+  uint64_t seed() const { return Hash(op + "/" + name); }
+
+  Argument& Input(const std::string& n, std::vector<double> values);
+  Argument& Ints(const std::string& n, std::vector<int32_t> integers);
+  Argument& Output(const std::string& n, int64_t count, Tolerance tolerance = {});
+  Argument& InOut(const std::string& n, std::vector<double> values, Tolerance tolerance = {});
+  // kInOut with the given values when accumulating, else kOutput.
+  Argument& Gradient(const std::string& n, std::vector<double> initial, bool accumulate, Tolerance tolerance = {});
+  Argument& HostInput(const std::string& n, std::vector<double> values);
+  Argument& HostOutput(const std::string& n, int64_t count, double tolerance = 1e-12);
+  Argument& Find(const std::string& n);
+};
+
+// A case that is built when its turn comes, so that only one holds memory.
+struct Entry {
+  std::string op;
+  std::string name;
+  std::function<Case()> build;
+};
+
+// An operation each of whose rows depends on that row alone. make(rows) is the case that holds the given rows of
+// some base data, in that order; `outputs` have one stretch of elements per row.
+struct RowFamily {
+  std::string op;
+  std::string name;
+  int64_t rows;
+  std::function<Case(const std::vector<int64_t>&)> make;
+  std::vector<std::string> outputs;
+};
+
+// Anything else: gives "" or one line about what is wrong.
+struct Check {
+  std::string op;
+  std::string name;
+  std::function<std::string(Device&)> run;
+};
+
+// Invariance checks get a way to open devices.
+struct Suite {
+  bool quick = false;
+  std::vector<Entry> cases;
+  std::vector<Check> checks;               // of mode test
+  std::vector<RowFamily> families;         // of mode invariance
+  std::vector<Check> invariants;           // of mode invariance
+  std::vector<Entry> perf;
+
+  void Add(const std::string& op, const std::string& name, std::function<void(Case&, Random&)> fill);
+  void AddPerf(const std::string& op, const std::string& name, std::function<void(Case&, Random&)> fill);
+};
+
+}  // namespace outright::test

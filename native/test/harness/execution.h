@@ -1,0 +1,40 @@
+// One case on one device: its arguments in guarded buffers, the call, and what came back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "buffer.h"
+#include "case.h"
+
+namespace outright::test {
+
+class Execution {
+ public:
+  // `float_dtype` replaces the dtype of the device's float tensors (support mode); their contents are then zero.
+  Execution(const Device& device, const Case& c, int32_t float_dtype = OUTRIGHT_FLOAT32);
+
+  outright_status Run();
+  // Puts every output back to what it was before the call.
+  void Reset();
+  // A written guard band or a changed input, in words; "" when there is none.
+  std::string CheckMemory() const;
+  // Whether outputs still hold what they held before the call.
+  std::string CheckUntouched() const;
+
+  std::vector<double> Read(const std::string& name) const;
+  std::vector<unsigned char> Bytes(const std::string& name) const;
+  GuardedBuffer& Buffer(const std::string& name) { return *buffers_.at(name); }
+
+ private:
+  void Upload(const Argument& argument);
+
+  const Device& device_;
+  const Case& case_;
+  std::map<std::string, std::unique_ptr<GuardedBuffer>> buffers_;
+  std::map<std::string, std::vector<unsigned char>> uploaded_;
+};
+
+}  // namespace outright::test

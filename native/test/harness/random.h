@@ -1,0 +1,74 @@
+// Counter-based test data: a value depends on (seed, stream, index) alone, so a failing case is reproduced by its
+// seed whatever ran before it.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace outright::test {
+
+// The SplitMix64 finaliser (Steele, Lea & Flood 2014).
+inline uint64_t Mix(uint64_t z) {
+  z += 0x9e3779b97f4a7c15ULL;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+  return z ^ (z >> 31);
+}
+
+// FNV-1a, to derive a case's seed from its name.
+inline uint64_t Hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325ULL;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return hash;
+}
+
+class Random {
+ public:
+  explicit Random(uint64_t seed) : seed_(seed) {}
+
+  // Each call takes the next stream.
+  std::vector<double> Normal(int64_t count, double deviation = 1.0, double mean = 0.0) {
+    std::vector<double> values(static_cast<size_t>(count));
+    const uint64_t stream = Mix(seed_ ^ Mix(++stream_));
+    for (size_t i = 0; i < values.size(); ++i) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - Unit(stream, 2 * i)));
+      values[i] = mean + deviation * radius * std::cos(6.283185307179586 * Unit(stream, 2 * i + 1));
+    }
+    return values;
+  }
+
+  std::vector<double> Uniform(int64_t count, double low, double high) {
+    std::vector<double> values(static_cast<size_t>(count));
+    const uint64_t stream = Mix(seed_ ^ Mix(++stream_));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = low + (high - low) * Unit(stream, i);
+    return values;
+  }
+
+  // Whole numbers in [0, bound).
+  std::vector<int32_t> Integers(int64_t count, int64_t bound) {
+    std::vector<int32_t> values(static_cast<size_t>(count));
+    const uint64_t stream = Mix(seed_ ^ Mix(++stream_));
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = static_cast<int32_t>(Mix(stream + i) % static_cast<uint64_t>(bound));
+    }
+    return values;
+  }
+
+ private:
+  static double Unit(uint64_t stream, uint64_t index) {
+    return static_cast<double>(Mix(stream + Mix(index)) >> 11) * 0x1p-53;
+  }
+
+  uint64_t seed_;
+  uint64_t stream_ = 0;
+};
+
+// What a float32 buffer keeps of the values.
+inline std::vector<double> AsFloat32(std::vector<double> values) {
+  for (double& value : values) value = static_cast<double>(static_cast<float>(value));
+  return values;
+}
+
+}  // namespace outright::test

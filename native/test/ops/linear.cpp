@@ -1,0 +1,199 @@
+#include "../oracle/linear.h"
+
+#include "ops.h"
+
+namespace outright::test {
+
+namespace {
+
+struct LinearShape {
+  int64_t M, N, K;
+  std::string Name() const { return Shape(M, N, K); }
+  double Flops() const { return 2.0 * static_cast<double>(M * N) * static_cast<double>(K); }
+  double Bytes() const { return 4.0 * static_cast<double>(M * K + N * K + M * N); }
+};
+
+// Sums of `terms` products of unit-size numbers.
+Tolerance SumTolerance(int64_t terms) { return {1.5e-6, 1.5e-5, Root(terms)}; }
+
+void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vector<double> w, std::vector<double> b,
+                 bool bias) {
+  c.Input("x", std::move(x));
+  c.Input("w", std::move(w));
+  c.Input("b", std::move(b)).absent = !bias;
+  c.Output("y", s.M * s.N, SumTolerance(s.K));
+  c.run = [s](const Call& a) { return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), s.M, s.N, s.K); };
+  c.oracle = [s](Values& a) { oracle::Linear(a["x"], a["w"], a["b"], a["y"], s.M, s.N, s.K); };
+  c.work = {s.Flops(), s.Bytes()};
+}
+
+void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> w, Random& random,
+                       bool accumulate) {
+  c.Input("dy", std::move(dy));
+  c.Input("w", std::move(w));
+  c.Gradient("dx", random.Normal(s.M * s.K), accumulate, SumTolerance(s.N));
+  c.HostInput("x", random.Normal(s.M * s.K));
+  c.run = [s, accumulate](const Call& a) {
+    return a.api.linear_backward_input(a.device, a("dy"), a("w"), a("dx"), s.M, s.N, s.K, accumulate);
+  };
+  c.oracle = [s, accumulate](Values& a) {
+    oracle::LinearBackwardInput(a["dy"], a["w"], a["dx"], s.M, s.N, s.K, accumulate);
+  };
+  if (s.M * s.N * s.K <= 200000) c.derivatives = {{"x", "dx"}};
+  c.objective = [s](Values& a) {
+    std::vector<double> y = Zeros(s.M * s.N);
+    oracle::Linear(a["x"], a["w"], nullptr, y.data(), s.M, s.N, s.K);
+    return Weigh(a["dy"], y);
+  };
+  c.work = {s.Flops(), s.Bytes()};
+}
+
+void FillBackwardWeight(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> x, Random& random,
+                        bool bias) {
+  c.Input("dy", std::move(dy));
+  c.Input("x", std::move(x));
+  c.InOut("dw", random.Normal(s.N * s.K), SumTolerance(s.M));
+  c.InOut("db", random.Normal(s.N), SumTolerance(s.M)).absent = !bias;
+  c.HostInput("w", random.Normal(s.N * s.K));
+  c.HostInput("b", random.Normal(s.N));
+  c.run = [s](const Call& a) {
+    return a.api.linear_backward_weight(a.device, a("dy"), a("x"), a("dw"), a("db"), s.M, s.N, s.K);
+  };
+  c.oracle = [s](Values& a) {
+    oracle::LinearBackwardWeight(a["dy"], a["x"], a["dw"], a["db"], s.M, s.N, s.K);
+  };
+  if (s.M * s.N * s.K <= 200000) {
+    c.derivatives = {{"w", "dw"}};
+    if (bias) c.derivatives.push_back({"b", "db"});
+  }
+  c.objective = [s](Values& a) {
+    std::vector<double> y = Zeros(s.M * s.N);
+    oracle::Linear(a["x"], a["w"], a["b"], y.data(), s.M, s.N, s.K);
+    return Weigh(a["dy"], y);
+  };
+  c.work = {s.Flops(), s.Bytes() + 4.0 * static_cast<double>(s.N * s.K)};
+}
+
+void AddShape(Suite& suite, const LinearShape& s, bool bias) {
+  suite.Add("linear", s.Name() + (bias ? " bias" : ""), [=](Case& c, Random& r) {
+    FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), bias);
+  });
+  for (const bool accumulate : {false, true}) {
+    suite.Add("linear_backward_input", s.Name() + Accumulating(accumulate), [=](Case& c, Random& r) {
+      FillBackwardInput(c, s, r.Normal(s.M * s.N), r.Normal(s.N * s.K), r, accumulate);
+    });
+  }
+  suite.Add("linear_backward_weight", s.Name() + (bias ? " bias" : ""), [=](Case& c, Random& r) {
+    FillBackwardWeight(c, s, r.Normal(s.M * s.N), r.Normal(s.M * s.K), r, bias);
+  });
+}
+
+// What is not finite stays in its row of x (forward, backward to x) or its column of dy (backward to w).
+void AddSpecialValues(Suite& suite) {
+  const LinearShape s{19, 33, 70};
+  for (const double special : {kNaN, kInfinity, -kInfinity}) {
+    const std::string name = "of one " + std::to_string(special);
+    suite.Add("linear", name, [=](Case& c, Random& r) {
+      std::vector<double> x = r.Normal(s.M * s.K);
+      x[static_cast<size_t>(7 * s.K + 3)] = special;
+      FillForward(c, s, std::move(x), r.Normal(s.N * s.K), r.Normal(s.N), true);
+    });
+    suite.Add("linear_backward_input", name, [=](Case& c, Random& r) {
+      std::vector<double> dy = r.Normal(s.M * s.N);
+      dy[static_cast<size_t>(18 * s.N + 32)] = special;
+      FillBackwardInput(c, s, std::move(dy), r.Normal(s.N * s.K), r, true);
+      c.derivatives.clear();
+    });
+    suite.Add("linear_backward_weight", name, [=](Case& c, Random& r) {
+      std::vector<double> dy = r.Normal(s.M * s.N);
+      dy[static_cast<size_t>(18 * s.N + 32)] = special;
+      FillBackwardWeight(c, s, std::move(dy), r.Normal(s.M * s.K), r, true);
+      c.derivatives.clear();
+    });
+  }
+  suite.Add("linear", "of 1e4-sized values", [=](Case& c, Random& r) {
+    FillForward(c, s, r.Normal(s.M * s.K, 1e4), r.Normal(s.N * s.K, 1e4), r.Normal(s.N), true);
+    c.Find("y").tolerance.floor *= 1e8;
+  });
+  suite.Add("linear", "of a NaN in w", [=](Case& c, Random& r) {
+    std::vector<double> w = r.Normal(s.N * s.K);
+    w[static_cast<size_t>(32 * s.K)] = kNaN;
+    FillForward(c, s, r.Normal(s.M * s.K), std::move(w), r.Normal(s.N), false);
+  });
+  // A zero gradient gives exactly nothing.
+  suite.Add("linear_backward_input", "of dy = 0", [=](Case& c, Random& r) {
+    FillBackwardInput(c, s, Zeros(s.M * s.N), r.Normal(s.N * s.K), r, false);
+    c.Find("dx").tolerance.floor = 0.0;
+  });
+  suite.Add("linear_backward_weight", "of dy = 0", [=](Case& c, Random& r) {
+    FillBackwardWeight(c, s, Zeros(s.M * s.N), r.Normal(s.M * s.K), r, true);
+    c.Find("dw").tolerance = {0.0, 0.0, 0.0};
+  });
+}
+
+void AddFamilies(Suite& suite) {
+  for (const LinearShape& s : {LinearShape{37, 65, 129}, LinearShape{140, 300, 512}, LinearShape{11, 7, 5}}) {
+    Random random(Hash("linear rows " + s.Name()));
+    const auto x = random.Normal(s.M * s.K);
+    const auto w = random.Normal(s.N * s.K);
+    const auto b = random.Normal(s.N);
+    const auto dy = random.Normal(s.M * s.N);
+    suite.families.push_back({"linear", s.Name(), s.M,
+                              [=](const std::vector<int64_t>& rows) {
+                                Case c;
+                                const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
+                                FillForward(c, part, PickRows(x, s.K, rows), w, b, true);
+                                return c;
+                              },
+                              {"y"}});
+    suite.families.push_back({"linear_backward_input", s.Name(), s.M,
+                              [=](const std::vector<int64_t>& rows) {
+                                Case c;
+                                Random unused(0);
+                                const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
+                                FillBackwardInput(c, part, PickRows(dy, s.N, rows), w, unused, false);
+                                return c;
+                              },
+                              {"dx"}});
+  }
+}
+
+}  // namespace
+
+void AddLinear(Suite& suite) {
+  for (const LinearShape& s : std::vector<LinearShape>{{1, 1, 1}, {7, 31, 64}, {33, 17, 129}, {1, 100, 64}}) {
+    AddShape(suite, s, true);
+    AddShape(suite, s, false);
+  }
+  for (const LinearShape& s :
+       std::vector<LinearShape>{{0, 5, 7}, {5, 0, 7}, {3, 5, 0}, {128, 1, 64}, {65, 257, 300}, {7, 64, 1}}) {
+    AddShape(suite, s, true);
+  }
+  if (!suite.quick) {
+    for (const LinearShape& s : std::vector<LinearShape>{{1000, 31, 123}, {128, 512, 64}, {7, 50257, 64}, {513, 130, 1100}}) {
+      AddShape(suite, s, true);
+    }
+  }
+  AddSpecialValues(suite);
+  AddFamilies(suite);
+  suite.Add("linear", "of a negative size", [](Case& c, Random& r) {
+    FillForward(c, {2, 3, 4}, r.Normal(8), r.Normal(12), r.Normal(3), true);
+    c.run = [](const Call& a) { return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), -2, 3, 4); };
+    c.expected = OUTRIGHT_INVALID;
+    c.mention = "linear";
+  });
+
+  for (const LinearShape& s : std::vector<LinearShape>{{512, 128, 512}, {2048, 512, 512}, {2048, 3072, 768}}) {
+    suite.AddPerf("linear", s.Name(), [=](Case& c, Random& r) {
+      FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), true);
+    });
+    suite.AddPerf("linear_backward_input", s.Name(), [=](Case& c, Random& r) {
+      FillBackwardInput(c, s, r.Normal(s.M * s.N), r.Normal(s.N * s.K), r, false);
+    });
+    suite.AddPerf("linear_backward_weight", s.Name(), [=](Case& c, Random& r) {
+      FillBackwardWeight(c, s, r.Normal(s.M * s.N), r.Normal(s.M * s.K), r, true);
+    });
+  }
+}
+
+}  // namespace outright::test

@@ -1,0 +1,88 @@
+/** `outright train --dry-run`: everything that comes before the first step, without it. */
+import { basename } from "node:path";
+import { type DatasetReport, loadDataset, loadTokenizer, type PairExample, type SftExample } from "@outright/data";
+import { loadModel, openDevice, type RunConfig } from "@outright/trainer";
+import { formatBytes, formatCount, formatWhole } from "../terminal/format.js";
+import { LiveLine } from "../terminal/live-line.js";
+import type { Output } from "../terminal/output.js";
+
+interface ObjectiveFacts {
+  name: string;
+  data: string;
+  report: DatasetReport;
+  /** mean tokens of an example; a pair's prompt counts once */
+  meanTokens: number;
+  longest: number;
+}
+
+/** Reads the model and all data, and says what would be trained. Writes nothing. */
+export async function dryRun(config: RunConfig, isJson: boolean, output: Output): Promise<void> {
+  const line = new LiveLine(output);
+  const progress = (text: string): void => {
+    if (!isJson) line.show(text);
+  };
+  const tokenizer = await loadTokenizer(config.model);
+  const objectives: ObjectiveFacts[] = [];
+  for (const [name, objective] of Object.entries(config.objectives)) {
+    const { examples, report } = await loadDataset({
+      kind: objective.kind,
+      path: objective.data,
+      format: objective.format,
+      template: objective.template,
+      boundary: objective.boundary,
+      tokenizer,
+      maxLength: config.maxLength,
+      truncate: config.truncate,
+      ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
+      onProgress: ({ bytes, totalBytes }) =>
+        progress(`reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`),
+    });
+    const lengths = (examples as readonly (SftExample | PairExample)[]).map(tokensOf);
+    objectives.push({ name, data: objective.data, report, ...summary(lengths) });
+  }
+  progress(`loading ${config.model}`);
+  const device = openDevice(config);
+  try {
+    const { model } = loadModel(device, config.model, config.init, config.seed);
+    const parameters = model.parameters.reduce((total, parameter) => total + parameter.count, 0);
+    model.dispose();
+    if (isJson) {
+      output.out(`${JSON.stringify({ type: "dry-run", config, parameters, objectives, device: device.info })}\n`);
+      return;
+    }
+    line.clear();
+    // weights, gradients and two moments, each in float32
+    output.out(
+      `${formatCount(parameters)} parameters on ${device.info.backend}: ${formatBytes(16 * parameters)} for weights, gradients and moments, activations beside\n`,
+    );
+    for (const facts of objectives) output.out(objectiveLines(facts, config));
+    output.out(`the config is good: ${formatWhole(config.steps)} steps would be written to ${config.out}\n`);
+  } finally {
+    device.close();
+  }
+}
+
+function objectiveLines({ name, data, report, meanTokens, longest }: ObjectiveFacts, config: RunConfig): string {
+  const batch = config.objectives[name]?.batch ?? 0;
+  const lines = [
+    `${name}: ${formatWhole(report.kept)} of ${formatWhole(report.rows)} rows of ${basename(data)}, ${meanTokens.toFixed(0)} tokens each, at most ${longest}; ${batch} a step`,
+  ];
+  for (const what of ["dropped", "cut"] as const) {
+    for (const [reason, rows] of Object.entries(report[what])) {
+      const first = (report.firstRows[reason] ?? []).join(", ");
+      lines.push(`  ${what} ${formatWhole(rows)}: ${reason} (rows ${first}${rows > 5 ? ", …" : ""})`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+function tokensOf(example: SftExample | PairExample): number {
+  const answers =
+    "responseIds" in example ? example.responseIds.length : example.chosenIds.length + example.rejectedIds.length;
+  return example.promptIds.length + answers;
+}
+
+function summary(lengths: readonly number[]): { meanTokens: number; longest: number } {
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  return { meanTokens: total / lengths.length, longest: lengths.reduce((most, length) => Math.max(most, length), 0) };
+}

@@ -1,0 +1,71 @@
+/** The config that `outright init` writes: every key once, with the defaults, and what it means. */
+export const INIT_TEMPLATE = `# Run config of outright. Check it with \`outright train run.yaml --dry-run\`, run it with \`outright train run.yaml\`.
+# Relative paths start from this file's folder. Keys that stand with their default may be removed.
+# Any key can be set on the command line: --steps 10 --objectives.sft.batch 8
+version: 1
+
+model: models/base              # a Hugging Face directory: config.json, *.safetensors, tokenizer.json
+init: pretrained                # pretrained | random (drawn from the seed; config.json and tokenizer.json are enough)
+out: runs/first                 # the run's directory: metrics, checkpoints, the final model, the report
+
+# What to train on, by names of your choice. Each objective has data of its own that never ends.
+objectives:
+  sft:
+    kind: sft                   # raise the log-prob of the response
+    data: data/instructions.jsonl
+    format: alpaca              # alpaca | prompt-response | messages | text
+    # heldout: data/heldout.jsonl  # a separate file for evaluation; else a share of data is held out
+    # template: alpaca          # plain | clean | alpaca | paper | chat; default: the format's own
+    boundary: separate          # separate | joint: prompt and response tokenised apart, or as one text
+    batch: 24                   # examples per optimizer step
+    loss: token-mean            # token-mean | example-mean
+  dpo:
+    kind: dpo                   # prefer the chosen answer to the rejected one
+    data: data/preferences.jsonl
+    format: pairs               # pairs | hh
+    batch: 8                    # pairs per optimizer step
+    beta: 0.1                   # strength of the pull towards the reference
+    loss: sigmoid
+    reference: initial          # initial (the weights the run starts from) or a model directory
+    identicalPairs: drop        # drop | keep | error: pairs whose two answers are the same
+
+# Which objective trains at each step. lambda weighs dpo, 1 - lambda sft; \`weights: { sft: 1, dpo: 1 }\` takes any number.
+policy: { name: alright, lambda: 0.5 }
+# policy: { name: mix, lambda: 0.5 }
+# policy: { name: maxright, lambda: 0.5, every: 10, optima: { sft: 1.4, dpo: 0.1 }, gaps: fresh }
+# policy: { name: sequential, stages: [{ objective: dpo, steps: 500 }, { objective: sft, steps: 500 }], freshOptimizer: true }
+# policy: { name: single, objective: sft }
+
+steps: 1000                     # optimizer steps
+seed: 42                        # of shuffles, of the policy's draws, of random weights
+
+maxLength: 2048                 # most tokens of one example
+truncate: error                 # error | drop | prompt-left | response-right: what to do with longer ones
+order: shuffle                  # shuffle | file (rows in file order, for comparisons)
+
+optimizer:
+  name: adamw
+  lr: 5.0e-5
+  betas: [0.9, 0.95]
+  eps: 1.0e-8
+  weightDecay: 0
+  clip: 1.0                     # largest global gradient norm; 0 = no clipping
+schedule:
+  name: constant                # constant | linear | cosine
+  warmup: 0                     # steps
+  minimum: 0                    # where linear and cosine end, as a share of lr
+
+evaluate:
+  every: 100                    # steps; 0 = only before the first and after the last
+  rows: 500                     # most held-out rows of each objective
+  holdout: 0.03                 # share of data held out of training
+checkpoint:
+  every: 500                    # steps; 0 = only at the end and when stopped
+  keep: 2
+
+device: auto                    # auto | cpu | cuda | cuda:N; only auto falls back
+dtype: float32                  # the only one yet
+threads: 0                      # 0 = one per physical core
+matmul: auto                    # auto | onednn | portable
+tokensPerMicroBatch: auto       # tokens that go through the model at once; less saves memory
+`;

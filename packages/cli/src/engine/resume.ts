@@ -1,0 +1,58 @@
+/** Before a run goes on: is there something to go on from, is it the same run, is it finished? */
+import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { parseConfig, type RunConfig, resultKeysThatDiffer } from "@outright/trainer";
+
+export type ResumeState =
+  | { kind: "nothing" }
+  /** stopped or killed: goes on from its latest checkpoint */
+  | { kind: "unfinished" }
+  | { kind: "finished"; step: number };
+
+/**
+ * @throws Error of one line where the run in `config.out` has a config that gives other results.
+ */
+export function resumeState(config: RunConfig): ResumeState {
+  const path = join(config.out, "config.yaml");
+  if (!existsSync(path)) return { kind: "nothing" };
+  const own = parseConfig(readFileSync(path, "utf8"), { path, checkFiles: false });
+  const differing = resultKeysThatDiffer(own, config);
+  if (differing.length > 0) {
+    throw new Error(
+      `${config.out} cannot be resumed with another config: ${differing.join(", ")} ${differing.length === 1 ? "differs" : "differ"} from its config.yaml; take them back, or give another out`,
+    );
+  }
+  const end = lastMetricsLine(join(config.out, "metrics.jsonl"));
+  // the model is written last: killed in between, the run is not finished
+  const hasModel = existsSync(join(config.out, "model", "config.json"));
+  if (hasModel && end?.type === "end" && end.reason === "finished") return { kind: "finished", step: end.step ?? config.steps };
+  return hasCheckpoint(config.out) ? { kind: "unfinished" } : { kind: "nothing" };
+}
+
+function hasCheckpoint(out: string): boolean {
+  const folder = join(out, "checkpoints");
+  return existsSync(folder) && readdirSync(folder).some((name) => /^step-\d+$/.test(name));
+}
+
+/** The last whole line; a line that was cut by a crash counts as no line. */
+function lastMetricsLine(path: string): { type?: string; reason?: string; step?: number } | undefined {
+  if (!existsSync(path)) return undefined;
+  const lines = tail(path, 65536).split("\n").filter((line) => line !== "");
+  try {
+    return JSON.parse(lines.at(-1) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function tail(path: string, most: number): string {
+  const file = openSync(path, "r");
+  try {
+    const { size } = fstatSync(file);
+    const buffer = Buffer.alloc(Math.min(size, most));
+    const read = readSync(file, buffer, 0, buffer.length, size - buffer.length);
+    return buffer.toString("utf8", 0, read);
+  } finally {
+    closeSync(file);
+  }
+}

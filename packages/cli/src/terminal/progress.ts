@@ -1,0 +1,103 @@
+/** A run's events for people. Start, evaluations and notices stay; steps and stages overwrite one another. */
+import { basename } from "node:path";
+import type { EvalEvent, ProgressEvent, StartEvent, StepEvent, TrainEvent } from "@outright/trainer";
+import { formatCount, formatLosses, formatSeconds, formatWhole } from "./format.js";
+import { LiveLine } from "./live-line.js";
+import type { Output } from "./output.js";
+
+/** Rate and remaining time are means over this many of the latest steps. */
+const WINDOW = 50;
+
+export class ProgressView {
+  readonly line: LiveLine;
+  readonly #recent: StepEvent[] = [];
+  /** latest training loss of each objective */
+  readonly #losses: Record<string, number> = {};
+  readonly #steps: number;
+  #stage = "";
+  #step = 0;
+
+  /** @param steps of the whole run; `now` in seconds */
+  constructor(output: Output, steps: number, now?: () => number) {
+    this.line = new LiveLine(output, now);
+    this.#steps = steps;
+  }
+
+  /** Updates made so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  show(event: TrainEvent): void {
+    switch (event.type) {
+      case "start":
+        this.line.keep(startLines(event));
+        break;
+      case "progress":
+        this.#preparing(event);
+        break;
+      case "step":
+        this.#trained(event);
+        break;
+      case "eval":
+        this.#step = event.step;
+        this.line.keep(evalLine(event));
+        break;
+      case "notice":
+        if (event.level === "info") this.line.keep(event.message);
+        else this.line.warn(event.message);
+        break;
+      case "end":
+        this.line.clear();
+        break;
+    }
+  }
+
+  #preparing(event: ProgressEvent): void {
+    const share = event.total > 0 ? ` ${Math.min(100, Math.floor((100 * event.done) / event.total))}%` : "";
+    const isNew = event.stage !== this.#stage && !event.stage.startsWith("evaluating");
+    this.#stage = event.stage;
+    this.line.show(`${event.stage}${share}`, isNew);
+  }
+
+  #trained(event: StepEvent): void {
+    this.#step = event.step;
+    Object.assign(this.#losses, event.losses);
+    this.#recent.push(event);
+    if (this.#recent.length > WINDOW) this.#recent.shift();
+    this.line.show(this.#stepLine(event), event.step === this.#steps);
+  }
+
+  #stepLine(event: StepEvent): string {
+    const seconds = sum(this.#recent.map((step) => step.seconds));
+    const tokens = sum(this.#recent.map((step) => step.tokens));
+    const left = ((this.#steps - event.step) * seconds) / this.#recent.length;
+    const parts = [
+      `step ${formatWhole(event.step)}/${formatWhole(this.#steps)}`,
+      formatLosses(this.#losses),
+      `${formatCount(tokens / seconds)} tokens/s`,
+    ];
+    if (event.step < this.#steps) parts.push(`${formatSeconds(left)} left`);
+    return parts.join("  ");
+  }
+}
+
+function startLines(event: StartEvent): string {
+  const lines = [`${formatCount(event.parameters)} parameters from ${event.model}, on ${event.device}`];
+  for (const [name, { kind, data, rows, held }] of Object.entries(event.objectives)) {
+    const heldOut = held > 0 ? `, ${formatWhole(held)} held out` : "";
+    lines.push(`${name}: ${kind}, ${formatWhole(rows)} rows of ${basename(data)}${heldOut}`);
+  }
+  lines.push(`policy ${String(event.policy.name)}, ${formatWhole(event.steps)} steps`);
+  return lines.join("\n");
+}
+
+function evalLine(event: EvalEvent): string {
+  const gaps = event.gaps === undefined ? "" : `  gaps ${formatLosses(event.gaps)}`;
+  const distance = event.idealDistance === undefined ? "" : `  ideal distance ${event.idealDistance.toFixed(4)}`;
+  return `step ${formatWhole(event.step)} held-out  ${formatLosses(event.losses)}${gaps}${distance}`;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

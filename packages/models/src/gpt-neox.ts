@@ -1,0 +1,194 @@
+/**
+ * GPT-NeoX (Black et al. 2022; Pythia): LayerNorm, fused query/key/value, partial rotary embedding, GELU,
+ * and attention beside the MLP (parallel residual) or before it.
+ */
+import {
+  add, type Device, embedding, fusedAttention, gelu, layerNorm, linear, type Parameter, rotary, type Tensor,
+} from "@outright/tensor";
+import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readGelu, readRope } from "./config.js";
+import type { LanguageModel, ModelInput } from "./language-model.js";
+import { block } from "./lifetime.js";
+import { ParameterSet } from "./parameters.js";
+import { RotaryCache, rotaryFrequencies } from "./rope.js";
+
+export interface GptNeoXConfig {
+  vocabSize: number;
+  hidden: number;
+  intermediate: number;
+  layers: number;
+  heads: number;
+  headSize: number;
+  /** dimensions of each head that turn */
+  rotaryDims: number;
+  ropeBase: number;
+  ropeScaling: RopeScaling | null;
+  activation: "exact" | "tanh";
+  normEps: number;
+  maxPositions: number;
+  parallelResidual: boolean;
+  attentionBias: boolean;
+  tied: boolean;
+  initializerRange: number;
+}
+
+/** @throws for settings that change the model in ways not implemented */
+export function readGptNeoXConfig(json: JsonConfig): GptNeoXConfig {
+  const config = new ConfigReader(json);
+  const hidden = config.size("hidden_size");
+  const heads = config.size("num_attention_heads");
+  expectDivides("hidden_size and num_attention_heads", heads, hidden);
+  const rope = readRope(config);
+  const headSize = hidden / heads;
+  return {
+    vocabSize: config.size("vocab_size"),
+    hidden,
+    intermediate: config.size("intermediate_size"),
+    layers: config.size("num_hidden_layers"),
+    heads,
+    headSize,
+    rotaryDims: Math.floor(headSize * (config.has("rotary_pct") || config.has("rope_parameters") ? rope.fraction : 0.25)),
+    ropeBase: rope.base,
+    ropeScaling: rope.scaling,
+    activation: readGelu(config.string("hidden_act", "gelu")),
+    normEps: config.number("layer_norm_eps", 1e-5),
+    maxPositions: config.size("max_position_embeddings", 2048),
+    parallelResidual: config.boolean("use_parallel_residual", true),
+    attentionBias: config.boolean("attention_bias", true),
+    tied: config.boolean("tie_word_embeddings", false),
+    initializerRange: config.number("initializer_range", 0.02),
+  };
+}
+
+interface Affine {
+  weight: Parameter;
+  bias: Parameter;
+}
+
+interface Projection {
+  weight: Parameter;
+  bias: Parameter | null;
+}
+
+interface Layer {
+  attentionNorm: Affine;
+  mlpNorm: Affine;
+  queryKeyValue: Projection;
+  dense: Projection;
+  up: Affine;
+  down: Affine;
+}
+
+export class GptNeoX implements LanguageModel {
+  readonly architecture = "GPTNeoXForCausalLM";
+  readonly config: GptNeoXConfig;
+  readonly device: Device;
+  readonly weights: ParameterSet;
+  readonly head: Parameter;
+  readonly #embedding: Parameter;
+  readonly #layers: Layer[];
+  readonly #norm: Affine;
+  readonly #rotary: RotaryCache;
+
+  constructor(device: Device, config: GptNeoXConfig) {
+    this.config = config;
+    this.device = device;
+    const weights = new ParameterSet(device);
+    this.weights = weights;
+    const { hidden: D, vocabSize: V, intermediate } = config;
+    const matrix = { kind: "normal", std: config.initializerRange } as const;
+    const one = { kind: "constant", value: 1 } as const;
+    const zero = { kind: "constant", value: 0 } as const;
+    const norm = (name: string): Affine => ({
+      weight: weights.add(`${name}.weight`, [D], one),
+      bias: weights.add(`${name}.bias`, [D], zero),
+    });
+    const dense = (name: string, out: number, inner: number): Affine => ({
+      weight: weights.add(`${name}.weight`, [out, inner], matrix),
+      bias: weights.add(`${name}.bias`, [out], zero),
+    });
+    const projection = (name: string, out: number, inner: number): Projection =>
+      config.attentionBias
+        ? dense(name, out, inner)
+        : { weight: weights.add(`${name}.weight`, [out, inner], matrix), bias: null };
+
+    this.#embedding = weights.add("gpt_neox.embed_in.weight", [V, D], matrix);
+    this.#layers = Array.from({ length: config.layers }, (_, index): Layer => {
+      const at = `gpt_neox.layers.${index}`;
+      return {
+        attentionNorm: norm(`${at}.input_layernorm`),
+        mlpNorm: norm(`${at}.post_attention_layernorm`),
+        queryKeyValue: projection(`${at}.attention.query_key_value`, 3 * D, D),
+        dense: projection(`${at}.attention.dense`, D, D),
+        up: dense(`${at}.mlp.dense_h_to_4h`, intermediate, D),
+        down: dense(`${at}.mlp.dense_4h_to_h`, D, intermediate),
+      };
+    });
+    this.#norm = norm("gpt_neox.final_layer_norm");
+    this.head = config.tied ? this.#embedding : weights.add("embed_out.weight", [V, D], matrix);
+    this.#rotary = new RotaryCache(device, rotaryFrequencies(config.rotaryDims, config.ropeBase, config.ropeScaling));
+  }
+
+  /** Whether a file may hold this tensor although the model does not use it (buffers of older exports). */
+  static ignores(config: GptNeoXConfig, name: string): boolean {
+    return (
+      /\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)$/.test(name) ||
+      (config.tied && name === "embed_out.weight")
+    );
+  }
+
+  get parameters(): readonly Parameter[] {
+    return this.weights.parameters;
+  }
+
+  get vocabSize(): number {
+    return this.config.vocabSize;
+  }
+
+  get maxPositions(): number {
+    return this.config.maxPositions;
+  }
+
+  hiddenStates(input: ModelInput): Tensor {
+    let x = embedding(input.ids, this.#embedding);
+    for (const layer of this.#layers) x = block(() => this.#layer(layer, x, input));
+    return this.#normed(x, this.#norm);
+  }
+
+  #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+    const attended = this.#attention(layer, this.#normed(x, layer.attentionNorm), input);
+    if (this.config.parallelResidual) {
+      // x + attention(norm₁ x) + mlp(norm₂ x)
+      return add(add(this.#mlp(layer, this.#normed(x, layer.mlpNorm)), attended), x);
+    }
+    const h = add(attended, x);
+    return add(this.#mlp(layer, this.#normed(h, layer.mlpNorm)), h);
+  }
+
+  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+    const { heads, headSize } = this.config;
+    const qkv = rotary(
+      linear(x, layer.queryKeyValue.weight, layer.queryKeyValue.bias),
+      input.positions,
+      this.#rotary.upTo(input.maxPosition),
+      { headSize, period: 3, rotated: 2 },
+    );
+    const o = fusedAttention(qkv, input, {
+      queryHeads: heads, keyHeads: heads, headSize, scale: 1 / Math.sqrt(headSize),
+    });
+    return linear(o, layer.dense.weight, layer.dense.bias);
+  }
+
+  #mlp(layer: Layer, x: Tensor): Tensor {
+    const up = gelu(linear(x, layer.up.weight, layer.up.bias), this.config.activation);
+    return linear(up, layer.down.weight, layer.down.bias);
+  }
+
+  #normed(x: Tensor, { weight, bias }: Affine): Tensor {
+    return layerNorm(x, weight, bias, this.config.normEps);
+  }
+
+  dispose(): void {
+    this.weights.dispose();
+    this.#rotary.dispose();
+  }
+}

@@ -1,0 +1,28 @@
+/** What every architecture offers: flat rows in, hidden states out, and named parameters. */
+import type { AttentionSpans, Device, Parameter, Tensor } from "@outright/tensor";
+
+/**
+ * A flat row on a device (design section 5): T tokens, with per token its id, position and the span it sees.
+ * All int32[T].
+ */
+export interface ModelInput extends AttentionSpans {
+  ids: Tensor;
+  positions: Tensor;
+  /** largest position in the row, so that rotary tables reach far enough */
+  maxPosition: number;
+}
+
+export interface LanguageModel {
+  readonly architecture: string;
+  readonly device: Device;
+  readonly vocabSize: number;
+  /** longest position the model was made for; null where its config does not say */
+  readonly maxPositions: number | null;
+  /** all weights, under their Hugging Face names, in file order */
+  readonly parameters: readonly Parameter[];
+  /** the head's weight [V, D]; with tied embeddings the same parameter as the embedding */
+  readonly head: Parameter;
+  /** final hidden states after the last norm, [T, D] */
+  hiddenStates(input: ModelInput): Tensor;
+  dispose(): void;
+}

@@ -1,0 +1,176 @@
+/**
+ * The Llama family (Touvron et al. 2023; Llama 1–3, TinyLlama): RMSNorm before each half, rotary embedding,
+ * grouped query heads, SwiGLU. Reads like the model's own paper.
+ */
+import {
+  add, attention, type Device, embedding, linear, type Parameter, rmsNorm, rotary, siluGate, type Tensor,
+} from "@outright/tensor";
+import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
+import type { LanguageModel, ModelInput } from "./language-model.js";
+import { block } from "./lifetime.js";
+import { ParameterSet } from "./parameters.js";
+import { RotaryCache, rotaryFrequencies } from "./rope.js";
+
+export interface LlamaConfig {
+  vocabSize: number;
+  hidden: number;
+  intermediate: number;
+  layers: number;
+  heads: number;
+  keyHeads: number;
+  headSize: number;
+  normEps: number;
+  maxPositions: number;
+  tied: boolean;
+  attentionBias: boolean;
+  mlpBias: boolean;
+  initializerRange: number;
+  ropeBase: number;
+  ropeScaling: RopeScaling | null;
+}
+
+/** @throws for settings that change the model in ways not implemented */
+export function readLlamaConfig(json: JsonConfig): LlamaConfig {
+  const config = new ConfigReader(json);
+  config.refuse("hidden_act", (value) => value === "silu", "Llama uses silu");
+  config.refuse("sliding_window", () => false, "sliding windows are not implemented");
+  const hidden = config.size("hidden_size");
+  const heads = config.size("num_attention_heads");
+  const keyHeads = config.size("num_key_value_heads", heads);
+  expectDivides("num_attention_heads and num_key_value_heads", keyHeads, heads);
+  if (!config.has("head_dim")) expectDivides("hidden_size and num_attention_heads", heads, hidden);
+  const rope = readRope(config);
+  if (rope.fraction !== 1) throw new Error("config.json: a partial rotary embedding is not supported for Llama");
+  return {
+    vocabSize: config.size("vocab_size"),
+    hidden,
+    intermediate: config.size("intermediate_size"),
+    layers: config.size("num_hidden_layers"),
+    heads,
+    keyHeads,
+    headSize: config.size("head_dim", hidden / heads),
+    normEps: config.number("rms_norm_eps", 1e-6),
+    maxPositions: config.size("max_position_embeddings", 2048),
+    tied: config.boolean("tie_word_embeddings", false),
+    attentionBias: config.boolean("attention_bias", false),
+    mlpBias: config.boolean("mlp_bias", false),
+    initializerRange: config.number("initializer_range", 0.02),
+    ropeBase: rope.base,
+    ropeScaling: rope.scaling,
+  };
+}
+
+interface Projection {
+  weight: Parameter;
+  bias: Parameter | null;
+}
+
+interface Layer {
+  attentionNorm: Parameter;
+  q: Projection;
+  k: Projection;
+  v: Projection;
+  o: Projection;
+  mlpNorm: Parameter;
+  gate: Projection;
+  up: Projection;
+  down: Projection;
+}
+
+const apply = (x: Tensor, { weight, bias }: Projection) => linear(x, weight, bias);
+
+export class Llama implements LanguageModel {
+  readonly architecture = "LlamaForCausalLM";
+  readonly config: LlamaConfig;
+  readonly device: Device;
+  readonly weights: ParameterSet;
+  readonly head: Parameter;
+  readonly #embedding: Parameter;
+  readonly #layers: Layer[];
+  readonly #norm: Parameter;
+  readonly #rotary: RotaryCache;
+
+  constructor(device: Device, config: LlamaConfig) {
+    this.config = config;
+    this.device = device;
+    const weights = new ParameterSet(device);
+    this.weights = weights;
+    const { hidden: D, vocabSize: V, intermediate, headSize } = config;
+    const matrix = { kind: "normal", std: config.initializerRange } as const;
+    const one = { kind: "constant", value: 1 } as const;
+    const zero = { kind: "constant", value: 0 } as const;
+    const projection = (name: string, out: number, inner: number, biased: boolean): Projection => ({
+      weight: weights.add(`${name}.weight`, [out, inner], matrix),
+      bias: biased ? weights.add(`${name}.bias`, [out], zero) : null,
+    });
+
+    this.#embedding = weights.add("model.embed_tokens.weight", [V, D], matrix);
+    this.#layers = Array.from({ length: config.layers }, (_, index): Layer => {
+      const at = `model.layers.${index}`;
+      const queries = config.heads * headSize;
+      const keys = config.keyHeads * headSize;
+      return {
+        attentionNorm: weights.add(`${at}.input_layernorm.weight`, [D], one),
+        q: projection(`${at}.self_attn.q_proj`, queries, D, config.attentionBias),
+        k: projection(`${at}.self_attn.k_proj`, keys, D, config.attentionBias),
+        v: projection(`${at}.self_attn.v_proj`, keys, D, config.attentionBias),
+        o: projection(`${at}.self_attn.o_proj`, D, queries, config.attentionBias),
+        mlpNorm: weights.add(`${at}.post_attention_layernorm.weight`, [D], one),
+        gate: projection(`${at}.mlp.gate_proj`, intermediate, D, config.mlpBias),
+        up: projection(`${at}.mlp.up_proj`, intermediate, D, config.mlpBias),
+        down: projection(`${at}.mlp.down_proj`, D, intermediate, config.mlpBias),
+      };
+    });
+    this.#norm = weights.add("model.norm.weight", [D], one);
+    this.head = config.tied ? this.#embedding : weights.add("lm_head.weight", [V, D], matrix);
+    this.#rotary = new RotaryCache(device, rotaryFrequencies(headSize, config.ropeBase, config.ropeScaling));
+  }
+
+  /** Whether a file may hold this tensor although the model does not use it. */
+  static ignores(config: LlamaConfig, name: string): boolean {
+    return name.endsWith("rotary_emb.inv_freq") || (config.tied && name === "lm_head.weight");
+  }
+
+  get parameters(): readonly Parameter[] {
+    return this.weights.parameters;
+  }
+
+  get vocabSize(): number {
+    return this.config.vocabSize;
+  }
+
+  get maxPositions(): number {
+    return this.config.maxPositions;
+  }
+
+  hiddenStates(input: ModelInput): Tensor {
+    let x = embedding(input.ids, this.#embedding);
+    for (const layer of this.#layers) x = block(() => this.#layer(layer, x, input));
+    return rmsNorm(x, this.#norm, this.config.normEps);
+  }
+
+  #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+    const h = add(x, this.#attention(layer, rmsNorm(x, layer.attentionNorm, this.config.normEps), input));
+    const normed = rmsNorm(h, layer.mlpNorm, this.config.normEps);
+    const activated = siluGate(apply(normed, layer.gate), apply(normed, layer.up));
+    return add(h, apply(activated, layer.down));
+  }
+
+  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+    const { heads, keyHeads, headSize } = this.config;
+    const tables = this.#rotary.upTo(input.maxPosition);
+    const turning = { headSize, period: 1, rotated: 1 };
+    const q = rotary(apply(x, layer.q), input.positions, tables, turning);
+    const k = rotary(apply(x, layer.k), input.positions, tables, turning);
+    const v = apply(x, layer.v);
+    const o = attention(q, k, v, input, {
+      queryHeads: heads, keyHeads, headSize, scale: 1 / Math.sqrt(headSize),
+    });
+    return apply(o, layer.o);
+  }
+
+  dispose(): void {
+    this.weights.dispose();
+    this.#rotary.dispose();
+  }
+}

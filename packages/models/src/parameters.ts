@@ -1,0 +1,86 @@
+/** Makes a model's parameters and fills them, from a file or at random. */
+import { type Device, elements, Parameter, type Shape } from "@outright/tensor";
+
+/** Where weights come from: an open safetensors file, or several. */
+export interface WeightSource {
+  names(): string[];
+  info(name: string): { shape: readonly number[]; dtype: string };
+  readFloat32(name: string): Float32Array;
+}
+
+/** How a parameter starts when it is not read from a file. */
+export type Initial = { kind: "normal"; std: number } | { kind: "constant"; value: number };
+
+/** Uniform numbers in [0, 1) by counter; one independent stream per parameter name. */
+export type UniformStreams = (stream: string) => (counter: number) => number;
+
+/** The parameters of a model being built, in order of declaration. */
+export class ParameterSet {
+  readonly #device: Device;
+  readonly #list: { parameter: Parameter; initial: Initial }[] = [];
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Declares one parameter; its values come with `load` or `initialise`. */
+  add(name: string, shape: Shape, initial: Initial): Parameter {
+    const parameter = new Parameter(this.#device, name, shape);
+    this.#list.push({ parameter, initial });
+    return parameter;
+  }
+
+  get parameters(): readonly Parameter[] {
+    return this.#list.map((entry) => entry.parameter);
+  }
+
+  /**
+   * Reads every parameter. `ignored` tells names that files may hold beside them.
+   * @throws naming the first tensor that is missing, unknown or of the wrong shape
+   */
+  load(source: WeightSource, ignored: (name: string) => boolean): void {
+    const present = new Set(source.names());
+    for (const { parameter } of this.#list) {
+      const { name, shape } = parameter;
+      if (!present.delete(name)) {
+        throw new Error(`the weights hold no tensor "${name}", which config.json asks for with shape [${shape.join(", ")}]`);
+      }
+      const given = source.info(name).shape;
+      if (given.length !== shape.length || given.some((side, axis) => side !== shape[axis])) {
+        throw new Error(`tensor "${name}" has shape [${given.join(", ")}], config.json asks for [${shape.join(", ")}]`);
+      }
+      parameter.write(source.readFloat32(name));
+    }
+    for (const name of present) {
+      if (!ignored(name)) throw new Error(`the weights hold a tensor "${name}" that this architecture does not have`);
+    }
+  }
+
+  /** Draws every parameter anew; the same streams give the same values. */
+  initialise(streams: UniformStreams): void {
+    for (const { parameter, initial } of this.#list) {
+      const count = elements(parameter.shape);
+      parameter.write(
+        initial.kind === "constant"
+          ? new Float32Array(count).fill(initial.value)
+          : normal(count, initial.std, streams(`init/${parameter.name}`)),
+      );
+    }
+  }
+
+  dispose(): void {
+    for (const { parameter } of this.#list) parameter.dispose();
+  }
+}
+
+/** Normal numbers by Box and Muller's method, two from each pair of uniform ones. */
+function normal(count: number, std: number, uniform: (counter: number) => number): Float32Array {
+  const values = new Float32Array(count);
+  for (let i = 0; i < count; i += 2) {
+    const radius = std * Math.sqrt(-2 * Math.log(1 - uniform(i)));
+    const angle = 2 * Math.PI * uniform(i + 1);
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < count) values[i + 1] = radius * Math.sin(angle);
+  }
+  return values;
+}

@@ -1,0 +1,98 @@
+/** Places names beside the ends of curves so that none covers another. Pixels throughout. */
+
+export interface Anchor {
+  x: number;
+  y: number;
+  text: string;
+}
+
+export interface Placed {
+  /** offsets of the text's anchor point from the curve's end */
+  dx: number;
+  dy: number;
+  align: "start" | "end";
+}
+
+export interface Bounds {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+/** Mean advance of the page's sans-serif at 11 px, on the wide side. */
+const CHARACTER = 6.3;
+const LINE = 14;
+const AWAY = 9;
+
+/**
+ * Greedy: each name takes the place right or left of its point, a little higher or lower, that covers least of the
+ * curves and is nearest.
+ * @param keepFree points that no name may cover: ideal point, starts
+ * @param curves points along the curves; covering them is allowed but avoided
+ */
+export function placeLabels(
+  anchors: Anchor[],
+  bounds: Bounds,
+  keepFree: { x: number; y: number }[] = [],
+  curves: { x: number; y: number }[] = [],
+): Placed[] {
+  const taken: Bounds[] = [];
+  const points = [...anchors, ...keepFree];
+  return anchors.map((anchor) => {
+    const width = anchor.text.length * CHARACTER;
+    let best: { cost: number; box: Bounds; place: Placed } | undefined;
+    for (let shift = 0; shift <= 240; shift += 4) {
+      for (const dy of shift === 0 ? [0] : [-shift, shift]) {
+        for (const align of ["start", "end"] as const) {
+          const dx = align === "start" ? AWAY : -AWAY;
+          const left = align === "start" ? anchor.x + dx : anchor.x + dx - width;
+          const box = {
+            left,
+            right: left + width,
+            top: anchor.y + dy - LINE / 2,
+            bottom: anchor.y + dy + LINE / 2,
+          };
+          if (
+            box.left < bounds.left ||
+            box.right > bounds.right ||
+            box.top < bounds.top ||
+            box.bottom > bounds.bottom
+          )
+            continue;
+          if (taken.some((other) => overlap(box, other)) || points.some((p) => inside(p, box, 5))) continue;
+          const cost = shift + 4 * curves.filter((p) => inside(p, box, 1)).length;
+          if (best === undefined || cost < best.cost) best = { cost, box, place: { dx, dy, align } };
+        }
+      }
+    }
+    if (best === undefined) return { dx: AWAY, dy: 0, align: "start" };
+    taken.push(best.box);
+    return best.place;
+  });
+}
+
+/** Moves heights apart to at least `gap`, keeping order and staying within [top, bottom] where they fit. */
+export function spread(heights: number[], gap: number, top: number, bottom: number): number[] {
+  const order = heights.map((_, i) => i).sort((a, b) => heights[a]! - heights[b]! || a - b);
+  const out = [...heights];
+  let floor = top;
+  for (const i of order) {
+    out[i] = Math.max(out[i]!, floor);
+    floor = out[i]! + gap;
+  }
+  let ceiling = bottom;
+  for (const i of order.reverse()) {
+    out[i] = Math.min(out[i]!, ceiling);
+    ceiling = out[i]! - gap;
+  }
+  return out;
+}
+
+const overlap = (a: Bounds, b: Bounds): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+const inside = (p: { x: number; y: number }, box: Bounds, margin: number): boolean =>
+  p.x > box.left - margin &&
+  p.x < box.right + margin &&
+  p.y > box.top - margin / 2 &&
+  p.y < box.bottom + margin / 2;

@@ -1,0 +1,38 @@
+/** A device: where buffers live and operations run. */
+import { nativeAddon } from "./addon.js";
+import type { DeviceInfo, DeviceOptions, MemoryStats, NativeDevice } from "./native.js";
+
+export class Device {
+  readonly native: NativeDevice;
+  readonly info: DeviceInfo;
+
+  private constructor(native: NativeDevice) {
+    this.native = native;
+    this.info = native.info();
+  }
+
+  /**
+   * @param options `backend` "auto" takes the best that runs here; a name that cannot be used is an error that says why
+   */
+  static open(options: Partial<DeviceOptions> = {}): Device {
+    return new Device(
+      nativeAddon().openDevice({
+        backend: options.backend ?? "auto",
+        threads: options.threads ?? 0,
+        matmul: options.matmul ?? "auto",
+      }),
+    );
+  }
+
+  memory(): MemoryStats {
+    return this.native.memory();
+  }
+
+  close(): void {
+    this.native.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}

@@ -1,0 +1,75 @@
+import type { HeadLayout } from "../native.js";
+import { gradientOf, recordBackward } from "../tape.js";
+import { Tensor } from "../tensor.js";
+
+/** Which tokens of the flat row each token sees: start ≤ j ≤ t, except skipFrom ≤ j < skipTo. All int32[T]. */
+export interface AttentionSpans {
+  start: Tensor;
+  skipFrom: Tensor;
+  skipTo: Tensor;
+}
+
+export interface AttentionHeads {
+  /** query heads H */
+  queryHeads: number;
+  /** key/value heads G; query head h reads key head ⌊h·G/H⌋ */
+  keyHeads: number;
+  /** head size C */
+  headSize: number;
+  /** usually 1/√C */
+  scale: number;
+}
+
+/** softmax(scale · q kᵀ) v over a flat row, from separate q[T, H·C], k[T, G·C], v[T, G·C]; gives [T, H·C]. */
+export function attention(q: Tensor, k: Tensor, v: Tensor, spans: AttentionSpans, heads: AttentionHeads): Tensor {
+  const { queryHeads: H, keyHeads: G, headSize: C } = heads;
+  const layout: HeadLayout = [0, H * C, C, 0, G * C, C, 0, G * C, C];
+  return attend(q, k, v, layout, spans, heads);
+}
+
+/** The same from GPT-NeoX's fused qkv[T, H·3·C], where each head holds its query, key and value in turn. */
+export function fusedAttention(qkv: Tensor, spans: AttentionSpans, heads: AttentionHeads): Tensor {
+  const { queryHeads: H, headSize: C } = heads;
+  const row = H * 3 * C;
+  const layout: HeadLayout = [0, row, 3 * C, C, row, 3 * C, 2 * C, row, 3 * C];
+  return attend(qkv, qkv, qkv, layout, spans, heads);
+}
+
+function attend(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  layout: HeadLayout,
+  spans: AttentionSpans,
+  heads: AttentionHeads,
+): Tensor {
+  const native = q.device.native;
+  const { queryHeads: H, keyHeads: G, headSize: C, scale } = heads;
+  const T = spans.start.count;
+  const { start, skipFrom, skipTo } = spans;
+  const o = Tensor.float32(q.device, [T, H * C]);
+  const lse = Tensor.float32(q.device, [T, H]);
+  native.attention(
+    q.handle, k.handle, v.handle, layout, o.handle, lse.handle,
+    start.handle, skipFrom.handle, skipTo.handle, T, H, G, C, scale,
+  );
+  recordBackward(o, [q, k, v], [lse], (dout) => {
+    const fused = q === k;
+    const dq = target(q);
+    const dk = fused ? dq : target(k);
+    const dv = fused ? dq : target(v);
+    if (dk.accumulate !== dq.accumulate || dv.accumulate !== dq.accumulate) {
+      throw new Error("attention: q, k and v must not be used by other operations");
+    }
+    native.attentionBackward(
+      dout.handle, q.handle, k.handle, v.handle, layout, o.handle, lse.handle,
+      start.handle, skipFrom.handle, skipTo.handle, dq.tensor.handle, dk.tensor.handle, dv.tensor.handle,
+      T, H, G, C, scale, dq.accumulate,
+    );
+  });
+  return o;
+}
+
+function target(input: Tensor): { tensor: Tensor; accumulate: boolean } {
+  return gradientOf(input) ?? { tensor: Tensor.float32(input.device, input.shape), accumulate: false };
+}

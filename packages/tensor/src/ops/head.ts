@@ -1,0 +1,28 @@
+import { gradientOf, recordBackward } from "../tape.js";
+import { Tensor } from "../tensor.js";
+import { expectSide, matrix } from "./shape.js";
+
+/**
+ * The log-prob head, the one contract that serves every objective (design section 4):
+ * logp[n] = log softmax(h[n] wᵀ)[targets[n]] for h[N,D], w[V,D], without ever storing the N×V logits.
+ * Its gradient is g = ∂loss/∂logp, which the objectives make.
+ */
+export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
+  const native = h.device.native;
+  const [N, D] = matrix("logprobHead", "h", h);
+  const [V, inner] = matrix("logprobHead", "w", w);
+  expectSide("logprobHead", "the inner side of w", inner, D);
+  expectSide("logprobHead", "the number of targets", targets.count, N);
+  const logp = Tensor.float32(h.device, [N]);
+  const lse = Tensor.float32(h.device, [N]);
+  native.logprobHead(h.handle, w.handle, targets.handle, logp.handle, lse.handle, N, D, V);
+  recordBackward(logp, [h, w], [lse], (g) => {
+    const dw = gradientOf(w);
+    const dh = gradientOf(h) ?? { tensor: Tensor.float32(h.device, h.shape), accumulate: false };
+    native.logprobHeadBackward(
+      h.handle, w.handle, targets.handle, lse.handle, logp.handle, g.handle,
+      dh.tensor.handle, dw?.tensor.handle ?? 0, N, D, V, dh.accumulate,
+    );
+  });
+  return logp;
+}

@@ -1,0 +1,27 @@
+/** Operations over all parameters at once. */
+import type { AdamWSettings } from "../native.js";
+import type { Tensor } from "../tensor.js";
+
+const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.handle);
+
+/** √Σ x² over all tensors, in float64 and fixed order; NaN and infinities come through. */
+export function globalNorm(tensors: readonly Tensor[]): number {
+  const first = tensors[0];
+  return first === undefined ? 0 : first.device.native.globalNorm(handles(tensors));
+}
+
+export interface AdamWTensors {
+  parameters: readonly Tensor[];
+  gradients: readonly Tensor[];
+  /** first and second moments, updated in place */
+  m: readonly Tensor[];
+  v: readonly Tensor[];
+}
+
+/** One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters and moments change in place. */
+export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
+  const first = tensors.parameters[0];
+  first?.device.native.adamW(
+    handles(tensors.parameters), handles(tensors.gradients), handles(tensors.m), handles(tensors.v), settings,
+  );
+}

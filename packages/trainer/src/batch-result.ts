@@ -1,0 +1,24 @@
+import type { Rewards } from "./events.js";
+
+/** What one batch of one objective gave, over all its micro-batches. */
+export interface BatchResult {
+  /** mean over the whole batch, unweighted */
+  loss: number;
+  lossTokens: number;
+  /** tokens that went through the model */
+  tokens: number;
+  /** 0 for SFT */
+  pairs: number;
+  rewards?: Rewards;
+  /** mean sequence log-probs of the answers */
+  logps?: { chosen: number; rejected: number };
+}
+
+export interface BatchOptions {
+  /** multiplies loss and gradient; the result's loss stays unweighted */
+  weight: number;
+  /** whether gradients are added to the parameters */
+  train: boolean;
+  /** most tokens of one micro-batch */
+  tokensPerMicroBatch: number;
+}

@@ -1,0 +1,47 @@
+/** Looks whether the files that a config names are there, before anything is loaded. */
+import { statSync } from "node:fs";
+import type { ConfigProblem } from "./source.js";
+import type { RunConfig } from "./types.js";
+
+/** `given` is the config as written: messages repeat the path as it was given. */
+export function fileProblems(config: RunConfig, given: { model: string }): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (kindOf(config.model) !== "directory")
+    problems.push({ path: ["model"], message: noModel(config.model, given.model) });
+  for (const [name, objective] of Object.entries(config.objectives)) {
+    problems.push(...dataProblems(objective.data, ["objectives", name, "data"]));
+    if (objective.heldout !== undefined)
+      problems.push(...dataProblems(objective.heldout, ["objectives", name, "heldout"]));
+    if (
+      objective.kind === "dpo" &&
+      objective.reference !== "initial" &&
+      kindOf(objective.reference) !== "directory"
+    ) {
+      const message = `no such directory: ${objective.reference}; give \`initial\` or a model directory`;
+      problems.push({ path: ["objectives", name, "reference"], message });
+    }
+  }
+  return problems;
+}
+
+function dataProblems(file: string, path: string[]): ConfigProblem[] {
+  const kind = kindOf(file);
+  if (kind === "file") return [];
+  return [
+    { path, message: kind === "directory" ? `is a directory, not a file: ${file}` : `no such file: ${file}` },
+  ];
+}
+
+function noModel(path: string, given: string): string {
+  if (kindOf(path) === "file") return `is a file: ${path}; give the directory that holds config.json`;
+  // owner/name with no other sign of a path
+  const hubId = /^[\w.-]+\/[\w.-]+$/.test(given) && !given.startsWith(".");
+  const hint = hubId ? "; model ids of a hub are not available yet, give a local Hugging Face directory" : "";
+  return `no such directory: ${path}${hint}`;
+}
+
+function kindOf(path: string): "file" | "directory" | "none" {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return "none";
+  return found.isDirectory() ? "directory" : "file";
+}

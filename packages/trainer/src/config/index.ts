@@ -1,0 +1,6 @@
+export { allKeys as configKeys } from "./describe.js";
+export { loadConfig, type ParseOptions, parseConfig } from "./parse.js";
+export { resultKeysThatDiffer, stringifyConfig } from "./run.js";
+export { configJsonSchema, configSchema, type RunConfigInput } from "./schema.js";
+export { ConfigError, type ConfigProblem } from "./source.js";
+export type * from "./types.js";

@@ -1,0 +1,59 @@
+/** Fills in what hangs on other keys, and makes paths absolute. */
+import { resolve } from "node:path";
+import type { ParsedConfig } from "./schema.js";
+import type { ObjectiveConfig, RunConfig, RunPolicyConfig, Template } from "./types.js";
+
+const HOLDOUT = { shuffle: 0.03, file: 0 } as const;
+
+/** `baseOf(key path)` gives the folder that a relative path at that key starts from. */
+export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => string): RunConfig {
+  const absolute = (path: string, ...key: string[]): string => resolve(baseOf(key), path);
+  const objectives: Record<string, ObjectiveConfig> = {};
+  for (const [name, given] of Object.entries(parsed.objectives)) {
+    const { heldout, template, ...rest } = given;
+    const common = {
+      template: template ?? defaultTemplate(rest.format),
+      data: absolute(given.data, "objectives", name, "data"),
+      ...(heldout === undefined ? {} : { heldout: absolute(heldout, "objectives", name, "heldout") }),
+    };
+    if (rest.kind === "sft") objectives[name] = { ...rest, ...common };
+    else {
+      const reference =
+        rest.reference === "initial" ? "initial" : absolute(rest.reference, "objectives", name, "reference");
+      objectives[name] = { ...rest, ...common, reference };
+    }
+  }
+  const policy = resolvePolicy(parsed);
+  return {
+    ...parsed,
+    model: absolute(parsed.model, "model"),
+    objectives,
+    policy,
+    steps:
+      parsed.steps ?? (policy.name === "sequential" ? sum(policy.stages.map((stage) => stage.steps)) : 0),
+    evaluate: { ...parsed.evaluate, holdout: parsed.evaluate.holdout ?? HOLDOUT[parsed.order] },
+    out: absolute(parsed.out, "out"),
+  };
+}
+
+export function defaultTemplate(format: ObjectiveConfig["format"]): Template {
+  if (format === "alpaca") return "alpaca";
+  return format === "messages" ? "chat" : "plain";
+}
+
+/** One objective needs no policy; semantics.ts has refused the other cases. */
+function resolvePolicy(parsed: ParsedConfig): RunPolicyConfig {
+  const { policy } = parsed;
+  if (policy === undefined) return { name: "single", objective: Object.keys(parsed.objectives)[0] ?? "" };
+  if (policy.name === "single" || policy.name === "sequential") return policy;
+  const { lambda, weights, ...rest } = policy;
+  return {
+    ...rest,
+    ...(lambda === undefined ? {} : { lambda }),
+    ...(weights === undefined ? {} : { weights }),
+  };
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,128 @@
+/** What one key demands of another; the schema has passed when these run. */
+import { suggest } from "./problems.js";
+import { sum } from "./resolve.js";
+import type { ParsedConfig } from "./schema.js";
+import type { ConfigProblem } from "./source.js";
+
+type Policy = NonNullable<ParsedConfig["policy"]>;
+type Balanced = Extract<Policy, { lambda?: number | undefined }>;
+
+export function semanticProblems(config: ParsedConfig): ConfigProblem[] {
+  const names = Object.keys(config.objectives);
+  if (names.length === 0) return [{ path: ["objectives"], message: "empty; give at least one objective" }];
+  return [
+    ...objectiveProblems(config),
+    ...(config.policy === undefined ? missingPolicy(names) : policyProblems(config, config.policy, names)),
+    ...stepProblems(config),
+  ];
+}
+
+function objectiveProblems(config: ParsedConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [name, { format, template }] of Object.entries(config.objectives)) {
+    if (format === "text" && template !== undefined && template !== "plain") {
+      const message = `format text has no prompt, only template plain fits; got ${template}`;
+      problems.push({ path: ["objectives", name, "template"], message });
+    }
+  }
+  return problems;
+}
+
+function missingPolicy(names: readonly string[]): ConfigProblem[] {
+  if (names.length === 1) return [];
+  const message = `missing; with several objectives (${names.join(", ")}) say which trains when, e.g. { name: alright, lambda: 0.5 }`;
+  return [{ path: ["policy"], message }];
+}
+
+function policyProblems(config: ParsedConfig, policy: Policy, names: readonly string[]): ConfigProblem[] {
+  switch (policy.name) {
+    case "single":
+      return unknownObjective(policy.objective, ["policy", "objective"], names);
+    case "sequential":
+      return policy.stages.flatMap((stage, index) =>
+        unknownObjective(stage.objective, ["policy", "stages", index, "objective"], names),
+      );
+    case "maxright":
+      return [
+        ...balanceProblems(config, policy, names),
+        ...Object.keys(policy.optima).flatMap((name) =>
+          unknownObjective(name, ["policy", "optima", name], names),
+        ),
+      ];
+    default:
+      return balanceProblems(config, policy, names);
+  }
+}
+
+function balanceProblems(config: ParsedConfig, policy: Balanced, names: readonly string[]): ConfigProblem[] {
+  const { lambda, weights } = policy;
+  if (lambda !== undefined && weights !== undefined) {
+    return [{ path: ["policy"], message: "lambda and weights are both given; keep one of them" }];
+  }
+  if (weights !== undefined) return weightProblems(weights, names);
+  const kinds = Object.values(config.objectives).map((objective) => objective.kind);
+  const isPair = kinds.length === 2 && kinds.includes("sft") && kinds.includes("dpo");
+  if (lambda === undefined) {
+    const wanted = isPair
+      ? "lambda (weight of the dpo objective, 0 to 1)"
+      : `weights, one number for each of ${names.join(", ")}`;
+    return [{ path: ["policy"], message: `${policy.name} needs ${wanted}` }];
+  }
+  if (isPair) return [];
+  const found = names.map((name, index) => `${name} (${kinds[index]})`).join(", ");
+  const message = `needs exactly one sft and one dpo objective, there are ${found}; give weights, one number for each, instead`;
+  return [{ path: ["policy", "lambda"], message }];
+}
+
+function weightProblems(weights: Record<string, number>, names: readonly string[]): ConfigProblem[] {
+  const path = ["policy", "weights"];
+  const problems = Object.keys(weights).flatMap((name) => unknownObjective(name, [...path, name], names));
+  for (const name of names) {
+    if (!Object.hasOwn(weights, name)) {
+      problems.push({
+        path: [...path, name],
+        message: "missing; give every objective a weight (0 = never trained)",
+      });
+    }
+  }
+  if (problems.length === 0 && !(sum(Object.values(weights)) > 0)) {
+    problems.push({ path, message: "all are 0; give at least one objective a weight above 0" });
+  }
+  return problems;
+}
+
+function stepProblems(config: ParsedConfig): ConfigProblem[] {
+  const { policy, schedule } = config;
+  const inStages = policy?.name === "sequential" ? sum(policy.stages.map((stage) => stage.steps)) : undefined;
+  const steps = config.steps ?? inStages;
+  if (steps === undefined)
+    return [{ path: ["steps"], message: "missing; it must be a whole number, 1 or more" }];
+  const problems: ConfigProblem[] = [];
+  if (inStages !== undefined && inStages !== steps) {
+    problems.push({
+      path: ["policy", "stages"],
+      message: `their steps sum to ${inStages}, but steps is ${steps}`,
+    });
+  }
+  if (schedule.warmup > steps) {
+    problems.push({
+      path: ["schedule", "warmup"],
+      message: `must be at most steps (${steps}); got ${schedule.warmup}`,
+    });
+  }
+  return problems;
+}
+
+function unknownObjective(
+  given: string,
+  path: (string | number)[],
+  names: readonly string[],
+): ConfigProblem[] {
+  if (names.includes(given)) return [];
+  return [
+    {
+      path,
+      message: `there is no objective ${given}; there are ${names.join(", ")}${suggest(given, names)}`,
+    },
+  ];
+}

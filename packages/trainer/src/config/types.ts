@@ -1,0 +1,136 @@
+/**
+ * The run config after parsing: every default filled in, every path absolute, every cross-check done.
+ * What a person may write instead is `RunConfigInput` (input.ts); the schema with its descriptions is schema.ts.
+ */
+
+export type SftFormat = "alpaca" | "prompt-response" | "messages" | "text";
+export type DpoFormat = "pairs" | "hh";
+export type Template = "plain" | "clean" | "alpaca" | "paper" | "chat";
+export type BoundaryRule = "separate" | "joint";
+export type TruncateRule = "error" | "drop" | "prompt-left" | "response-right";
+export type IdenticalPairsRule = "drop" | "keep" | "error";
+
+interface ObjectiveBase {
+  /** absolute path of the training file */
+  data: string;
+  /** absolute path of a separate held-out file; where present, nothing is held out of `data` */
+  heldout?: string;
+  template: Template;
+  boundary: BoundaryRule;
+  /** examples (pairs, for dpo) per optimizer step */
+  batch: number;
+}
+
+export interface SftObjectiveConfig extends ObjectiveBase {
+  kind: "sft";
+  format: SftFormat;
+  loss: "token-mean" | "example-mean";
+}
+
+export interface DpoObjectiveConfig extends ObjectiveBase {
+  kind: "dpo";
+  format: DpoFormat;
+  loss: "sigmoid";
+  beta: number;
+  /** "initial" (the run's own initial weights), or the absolute path of a model directory */
+  reference: string;
+  identicalPairs: IdenticalPairsRule;
+}
+
+export type ObjectiveConfig = SftObjectiveConfig | DpoObjectiveConfig;
+
+/** Exactly one of `lambda` (weight of the dpo objective, 1 − lambda of the sft one) and `weights` is present. */
+interface Balance {
+  lambda?: number;
+  /** non-negative, one for each objective; normalised by the policy */
+  weights?: Record<string, number>;
+}
+
+export interface SinglePolicyConfig {
+  name: "single";
+  objective: string;
+}
+export interface MixPolicyConfig extends Balance {
+  name: "mix";
+}
+export interface AlrightPolicyConfig extends Balance {
+  name: "alright";
+}
+export interface MaxrightPolicyConfig extends Balance {
+  name: "maxright";
+  /** K: steps between refreshes of all gaps */
+  every: number;
+  /** f* by objective; the objectives that are not named count as 0 */
+  optima: Record<string, number>;
+  gaps: "fresh" | "smoothed";
+}
+export interface SequentialPolicyConfig {
+  name: "sequential";
+  stages: { objective: string; steps: number }[];
+  /** moments and step count start anew at each stage's start */
+  freshOptimizer: boolean;
+}
+export type RunPolicyConfig =
+  | SinglePolicyConfig
+  | MixPolicyConfig
+  | AlrightPolicyConfig
+  | MaxrightPolicyConfig
+  | SequentialPolicyConfig;
+
+export interface OptimizerConfig {
+  name: "adamw";
+  lr: number;
+  betas: [number, number];
+  eps: number;
+  weightDecay: number;
+  /** global gradient norm above which gradients are scaled down; 0 = no clipping */
+  clip: number;
+}
+
+export interface ScheduleConfig {
+  name: "constant" | "linear" | "cosine";
+  /** steps of linear warm-up from 0 */
+  warmup: number;
+  /** share of `lr` that linear and cosine end at, in [0, 1]; constant ignores it */
+  minimum: number;
+}
+
+export interface RunConfig {
+  version: 1;
+  /** absolute path of a Hugging Face directory */
+  model: string;
+  init: "pretrained" | "random";
+  /** "auto", "cpu", "cuda" or "cuda:N" */
+  device: string;
+  dtype: "float32";
+  /** 0 = one per physical core */
+  threads: number;
+  matmul: "auto" | "onednn" | "portable";
+  seed: number;
+  /** in the order written */
+  objectives: Record<string, ObjectiveConfig>;
+  policy: RunPolicyConfig;
+  steps: number;
+  /** most tokens of one example, its prompt and EOS included (a pair: of each answer with the prompt) */
+  maxLength: number;
+  truncate: TruncateRule;
+  tokensPerMicroBatch: number | "auto";
+  order: "shuffle" | "file";
+  optimizer: OptimizerConfig;
+  schedule: ScheduleConfig;
+  evaluate: {
+    /** steps between evaluations; 0 = only before the first and after the last step */
+    every: number;
+    /** most held-out rows of each objective that are evaluated */
+    rows: number;
+    /** share of `data` held out where an objective has no `heldout` file, in [0, 1) */
+    holdout: number;
+  };
+  checkpoint: {
+    /** steps between checkpoints; 0 = only at the end and when stopped */
+    every: number;
+    keep: number;
+  };
+  /** absolute path of the run's directory */
+  out: string;
+}

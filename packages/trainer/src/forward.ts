@@ -1,0 +1,45 @@
+/** One flat row through a model: forward, and backward where it trains. */
+import type { FlatRow } from "@outright/data";
+import type { LanguageModel, ModelInput } from "@outright/models";
+import { type Device, gatherRows, logprobHead, scope, Tape, Tensor } from "@outright/tensor";
+
+/** Copies what the trunk needs of a flat row to the device. */
+export function uploadInput(device: Device, row: FlatRow): ModelInput {
+  return {
+    ids: Tensor.from(device, row.ids),
+    positions: Tensor.from(device, row.positions),
+    start: Tensor.from(device, row.start),
+    skipFrom: Tensor.from(device, row.skipFrom),
+    skipTo: Tensor.from(device, row.skipTo),
+    maxPosition: row.positions.reduce((largest, position) => Math.max(largest, position), 0),
+  };
+}
+
+/** log π(target | what it follows) of the row's N loss tokens; only those go through the head. float32[N] */
+export function rowLogprobs(model: LanguageModel, row: FlatRow): Tensor {
+  const hidden = model.hiddenStates(uploadInput(model.device, row));
+  const scored = gatherRows(hidden, Tensor.from(model.device, row.lossRows));
+  return logprobHead(scored, model.head, Tensor.from(model.device, row.targets));
+}
+
+/**
+ * Runs a row and hands its log-probs to `lossOf`, which answers with g = ∂loss/∂logp. With `train` the
+ * gradients of all parameters are added to. Nothing but those stays on the device.
+ */
+export function runRow(
+  model: LanguageModel,
+  row: FlatRow,
+  train: boolean,
+  lossOf: (logp: Tensor) => { g: Tensor },
+): void {
+  if (row.targets.length === 0) return;
+  scope(() => {
+    if (!train) {
+      lossOf(rowLogprobs(model, row));
+      return;
+    }
+    const tape = new Tape();
+    const logp = tape.record(() => rowLogprobs(model, row));
+    tape.backward(logp, lossOf(logp).g);
+  });
+}

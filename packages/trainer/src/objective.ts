@@ -1,0 +1,118 @@
+/** An objective at work: its stream of examples, its loss on the next batch, its held-out loss. */
+import type { ExampleStream, PairExample, SftExample } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
+import type { BatchOptions, BatchResult } from "./batch-result.js";
+import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";
+import { runDpoBatch } from "./dpo-batch.js";
+import type { ObjectiveData } from "./objective-data.js";
+import type { ReferenceCache } from "./reference/cache.js";
+import { runSftBatch } from "./sft-batch.js";
+
+export interface Objective {
+  readonly name: string;
+  readonly kind: "sft" | "dpo";
+  readonly stream: ExampleStream;
+  readonly data: ObjectiveData<SftExample> | ObjectiveData<PairExample>;
+  /** file rows of the batch that would be trained next, for error messages */
+  nextRows(): number[];
+  /** loss of the next batch; with `train` the batch is taken and gradients are added */
+  nextBatch(model: LanguageModel, options: BatchOptions): BatchResult;
+  /** keys of the reference caches it reads */
+  referenceKeys(): string[];
+  /** loss on the held-out rows; null where none are held out */
+  heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null;
+}
+
+/** Indices into the training data set of the next batch. */
+function take(stream: ExampleStream, data: ObjectiveData<unknown>, batch: number, consume: boolean): number[] {
+  const positions = consume ? stream.next(batch) : stream.peek(batch);
+  return positions.map((position) => data.trainIndices[position] as number);
+}
+
+const pick = <Example>(examples: readonly Example[], indices: Iterable<number>) =>
+  Array.from(indices, (index) => examples[index] as Example);
+
+export class SftObjective implements Objective {
+  readonly kind = "sft";
+  readonly name: string;
+  readonly stream: ExampleStream;
+  readonly data: ObjectiveData<SftExample>;
+  readonly #config: SftObjectiveConfig;
+
+  constructor(name: string, config: SftObjectiveConfig, data: ObjectiveData<SftExample>, stream: ExampleStream) {
+    this.name = name;
+    this.#config = config;
+    this.data = data;
+    this.stream = stream;
+  }
+
+  nextRows(): number[] {
+    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(({ row }) => row);
+  }
+
+  nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
+    const indices = take(this.stream, this.data, this.#config.batch, options.train);
+    return runSftBatch(model, pick(this.data.train.examples, indices), this.#config.loss, options);
+  }
+
+  referenceKeys(): string[] {
+    return [];
+  }
+
+  heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
+    if (this.data.heldIndices.length === 0) return null;
+    const examples = pick(this.data.held.examples, this.data.heldIndices);
+    return runSftBatch(model, examples, this.#config.loss, { weight: 1, train: false, tokensPerMicroBatch });
+  }
+}
+
+/** Reference log-probs by example of a data set: of the training file, and of the held-out one. */
+export interface References {
+  train: ReferenceCache;
+  held: ReferenceCache;
+}
+
+export class DpoObjective implements Objective {
+  readonly kind = "dpo";
+  readonly name: string;
+  readonly stream: ExampleStream;
+  readonly data: ObjectiveData<PairExample>;
+  readonly references: References;
+  readonly #config: DpoObjectiveConfig;
+
+  constructor(
+    name: string,
+    config: DpoObjectiveConfig,
+    data: ObjectiveData<PairExample>,
+    stream: ExampleStream,
+    references: References,
+  ) {
+    this.name = name;
+    this.#config = config;
+    this.data = data;
+    this.stream = stream;
+    this.references = references;
+  }
+
+  nextRows(): number[] {
+    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(({ row }) => row);
+  }
+
+  nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
+    const indices = take(this.stream, this.data, this.#config.batch, options.train);
+    const reference = this.references.train.lookUp(indices);
+    return runDpoBatch(model, pick(this.data.train.examples, indices), reference, this.#config.beta, options);
+  }
+
+  referenceKeys(): string[] {
+    return [...new Set([this.references.train.key, this.references.held.key])];
+  }
+
+  heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
+    const indices = [...this.data.heldIndices];
+    if (indices.length === 0) return null;
+    const reference = this.references.held.lookUp(indices);
+    const options = { weight: 1, train: false, tokensPerMicroBatch };
+    return runDpoBatch(model, pick(this.data.held.examples, indices), reference, this.#config.beta, options);
+  }
+}

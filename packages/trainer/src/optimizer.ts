@@ -1,0 +1,63 @@
+/** AdamW with one global gradient norm; its moments are saved with every checkpoint. */
+import { adamW, globalNorm, keep, Tensor } from "@outright/tensor";
+import type { Parameter } from "@outright/tensor";
+import type { OptimizerConfig } from "./config/index.js";
+
+export class AdamW {
+  readonly #parameters: readonly Parameter[];
+  readonly #config: OptimizerConfig;
+  readonly m: readonly Tensor[];
+  readonly v: readonly Tensor[];
+  /** updates made with the present moments */
+  updates = 0;
+
+  constructor(parameters: readonly Parameter[], config: OptimizerConfig) {
+    this.#parameters = parameters;
+    this.#config = config;
+    const zeros = () => parameters.map((parameter) => keep(Tensor.zeros(parameter.device, parameter.shape)));
+    this.m = zeros();
+    this.v = zeros();
+    for (const parameter of parameters) parameter.gradient();
+  }
+
+  zeroGradients(): void {
+    for (const parameter of this.#parameters) parameter.zeroGradient();
+  }
+
+  /** Global L2 norm of the gradients as they are, before clipping. */
+  gradientNorm(): number {
+    return globalNorm(this.#gradients());
+  }
+
+  /** One update; gradients are scaled down to the norm `clip` first, as torch.nn.utils.clip_grad_norm_ does. */
+  update(lr: number, gradientNorm: number): void {
+    const { betas, eps, weightDecay, clip } = this.#config;
+    this.updates++;
+    adamW(
+      { parameters: this.#parameters, gradients: this.#gradients(), m: this.m, v: this.v },
+      {
+        lr,
+        beta1: betas[0],
+        beta2: betas[1],
+        eps,
+        weightDecay,
+        step: this.updates,
+        gradScale: clip > 0 ? Math.min(1, clip / (gradientNorm + 1e-6)) : 1,
+      },
+    );
+  }
+
+  /** Forgets the moments, as at the start of a stage of Sequential. */
+  reset(): void {
+    this.updates = 0;
+    for (const moment of [...this.m, ...this.v]) moment.fill(0);
+  }
+
+  dispose(): void {
+    for (const moment of [...this.m, ...this.v]) moment.dispose();
+  }
+
+  #gradients(): Tensor[] {
+    return this.#parameters.map((parameter) => parameter.gradient());
+  }
+}

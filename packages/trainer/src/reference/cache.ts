@@ -1,0 +1,97 @@
+/**
+ * Cached reference log-probs: one float64 per answer, kept on disk under a key of everything they depend on.
+ * They are computed by the same kernels as training, and no result depends on how rows are packed, so that a
+ * cached value equals a fresh one bit for bit.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { openSafetensors, writeSafetensors } from "@outright/checkpoint";
+
+/** Everything that reference log-probs depend on. */
+export interface ReferenceKey {
+  /** hash of the reference's weights, or of its config and seed where they are drawn */
+  model: string;
+  tokenizer: string;
+  data: string;
+  format: string;
+  template: string;
+  boundary: string;
+  maxLength: number;
+  truncate: string;
+  identicalPairs: string;
+  dtype: string;
+  /** backend and matrix product */
+  kernels: string;
+}
+
+export class ReferenceCache {
+  readonly key: string;
+  readonly path: string;
+  readonly #described: string;
+  /** log-prob of each example's answers; NaN where it was not computed yet */
+  readonly chosen: Float64Array;
+  readonly rejected: Float64Array;
+
+  /**
+   * Opens the cache of `examples` pairs in `directory`, or starts an empty one.
+   * @throws when the file there was made for something else or is damaged
+   */
+  constructor(directory: string, key: ReferenceKey, examples: number) {
+    this.#described = JSON.stringify(key);
+    this.key = createHash("sha256").update(this.#described).digest("hex");
+    this.path = join(directory, `${this.key.slice(0, 32)}.safetensors`);
+    this.chosen = new Float64Array(examples).fill(Number.NaN);
+    this.rejected = new Float64Array(examples).fill(Number.NaN);
+    if (existsSync(this.path)) this.#load();
+  }
+
+  /** The examples among `wanted` that are not there yet. */
+  missing(wanted: Iterable<number>): number[] {
+    return [...new Set(wanted)].filter((index) => Number.isNaN(this.chosen[index] ?? Number.NaN));
+  }
+
+  /** float64[2P]: chosen and rejected of each index in turn. @throws when one was not computed */
+  lookUp(indices: readonly number[]): Float64Array {
+    const values = new Float64Array(2 * indices.length);
+    indices.forEach((index, p) => {
+      values[2 * p] = this.chosen[index] ?? Number.NaN;
+      values[2 * p + 1] = this.rejected[index] ?? Number.NaN;
+      if (Number.isNaN(values[2 * p])) throw new Error(`no reference log-prob of pair ${index} was computed`);
+    });
+    return values;
+  }
+
+  save(): void {
+    mkdirSync(dirname(this.path), { recursive: true });
+    const temporary = `${this.path}.${process.pid}.tmp`;
+    const shape = [this.chosen.length];
+    writeSafetensors(
+      temporary,
+      [
+        { name: "chosen", dtype: "F64", shape, data: () => this.chosen },
+        { name: "rejected", dtype: "F64", shape, data: () => this.rejected },
+      ],
+      { key: this.#described },
+    );
+    renameSync(temporary, this.path);
+  }
+
+  #load(): void {
+    const file = openSafetensors(this.path);
+    try {
+      if (file.metadata["key"] !== this.#described) {
+        throw new Error(`${this.path}: these reference log-probs were made for something else; delete the file`);
+      }
+      for (const [name, target] of [["chosen", this.chosen], ["rejected", this.rejected]] as const) {
+        const raw = file.readRaw(name);
+        if (raw.byteLength !== target.byteLength) {
+          throw new Error(`${this.path}: holds ${raw.byteLength / 8} pairs, the data has ${target.length}; delete the file`);
+        }
+        new Uint8Array(target.buffer).set(raw);
+      }
+    } finally {
+      file.close();
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/** Reference log-probs of every pair a run can reach, computed before the first step and cached. */
+import { dirname, join } from "node:path";
+import type { Dataset, ExampleStream, PairExample, Tokenizer } from "@outright/data";
+import type { Device } from "@outright/tensor";
+import type { DpoObjectiveConfig, RunConfig } from "../config/index.js";
+import { loadModel, modelIdentity } from "../load-model.js";
+import type { References } from "../objective.js";
+import type { ObjectiveData } from "../objective-data.js";
+import { microBatchTokens } from "../tokens.js";
+import { ReferenceCache } from "./cache.js";
+import { computeReference } from "./compute.js";
+
+export interface ReferenceContext {
+  config: RunConfig;
+  device: Device;
+  tokenizer: Tokenizer;
+  /** told pairs done out of all that were missing */
+  progress: (done: number, total: number) => Promise<void>;
+}
+
+/**
+ * The reference model is in memory only while pairs are missing; it is loaded anew, so that it never is the model
+ * being trained.
+ * @param plannedSteps steps in which this objective can train
+ */
+export async function prepareReferences(
+  objective: DpoObjectiveConfig,
+  data: ObjectiveData<PairExample>,
+  stream: ExampleStream,
+  plannedSteps: number,
+  context: ReferenceContext,
+): Promise<References> {
+  const { config, device } = context;
+  const initial = objective.reference === "initial";
+  const path = initial ? config.model : objective.reference;
+  const init = initial ? config.init : "pretrained";
+  const identity = modelIdentity(path, init, config.seed);
+  const open = (dataset: Dataset<PairExample>) =>
+    new ReferenceCache(
+      join(dirname(config.out), ".cache", "references"),
+      {
+        model: identity,
+        tokenizer: context.tokenizer.hash,
+        data: dataset.hash,
+        format: objective.format,
+        template: objective.template,
+        boundary: objective.boundary,
+        maxLength: config.maxLength,
+        truncate: config.truncate,
+        identicalPairs: objective.identicalPairs,
+        dtype: config.dtype,
+        kernels: `${device.info.backend}, ${device.info.matmul}`,
+      },
+      dataset.examples.length,
+    );
+  const train = open(data.train);
+  const held = data.held === data.train ? train : open(data.held);
+  // Within the first pass a stream visits distinct rows; no more than a pass needs to be known.
+  const reachable = Math.min(plannedSteps * objective.batch, data.trainIndices.length);
+  const wanted = stream.peek(reachable).map((position) => data.trainIndices[position] as number);
+  const parts = [
+    { cache: train, examples: data.train.examples, missing: train.missing(held === train ? [...wanted, ...data.heldIndices] : wanted) },
+    ...(held === train ? [] : [{ cache: held, examples: data.held.examples, missing: held.missing(data.heldIndices) }]),
+  ];
+  const total = parts.reduce((sum, part) => sum + part.missing.length, 0);
+  if (total > 0) {
+    const { model } = loadModel(device, path, init, config.seed);
+    try {
+      let before = 0;
+      for (const { cache, examples, missing } of parts) {
+        const budget = microBatchTokens(config.tokensPerMicroBatch);
+        const progress = (done: number) => context.progress(before + done, total);
+        await computeReference(cache, model, examples, missing, budget, progress);
+        before += missing.length;
+      }
+    } finally {
+      model.dispose();
+    }
+  }
+  return { train, held };
+}

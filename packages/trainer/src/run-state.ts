@@ -1,0 +1,134 @@
+/** All that a run must remember to go on bit for bit, and how it goes to and from a checkpoint. */
+import type { JsonValue, LoadedCheckpoint, RunDirectory, TensorSource } from "@outright/checkpoint";
+import type { StreamState } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
+import type { Policy, PolicyState } from "@outright/policies";
+import type { Parameter, Tensor } from "@outright/tensor";
+import type { Objective } from "./objective.js";
+import type { AdamW } from "./optimizer.js";
+
+const STATE_VERSION = 1;
+
+/** The JSON part of a checkpoint (`state.json`). The generators are counter-based: the seed and these positions say all. */
+export interface RunState {
+  version: typeof STATE_VERSION;
+  step: number;
+  seed: number;
+  /** updates made with the present moments */
+  optimizerUpdates: number;
+  streams: Record<string, StreamState>;
+  policy: PolicyState;
+  /** keys of the reference caches in use */
+  references: Record<string, string[]>;
+  /** hashes of the data files, so that a changed file is noticed */
+  data: Record<string, string>;
+  stepsPerObjective: Record<string, number>;
+  /** training time so far */
+  seconds: number;
+  /** length of metrics.jsonl at this point */
+  metricsBytes: number;
+}
+
+export interface Trained {
+  model: LanguageModel;
+  optimizer: AdamW;
+  policy: Policy;
+  objectives: readonly Objective[];
+}
+
+export interface Counters {
+  step: number;
+  seconds: number;
+  stepsPerObjective: Record<string, number>;
+}
+
+/** Writes `checkpoints/step-N`: weights, moments and state. */
+export function saveRun(
+  run: RunDirectory,
+  trained: Trained,
+  counters: Counters,
+  seed: number,
+  metricsBytes: number,
+  keep: number,
+): void {
+  const { model, optimizer, policy, objectives } = trained;
+  const state: RunState = {
+    version: STATE_VERSION,
+    step: counters.step,
+    seed,
+    optimizerUpdates: optimizer.updates,
+    streams: Object.fromEntries(objectives.map(({ name, stream }) => [name, stream.state()])),
+    policy: policy.state(),
+    references: Object.fromEntries(objectives.map((objective) => [objective.name, objective.referenceKeys()])),
+    data: dataHashes(objectives),
+    stepsPerObjective: counters.stepsPerObjective,
+    seconds: counters.seconds,
+    metricsBytes,
+  };
+  run.saveCheckpoint(
+    counters.step,
+    {
+      tensors: {
+        weights: parameterTensors(model.parameters),
+        optimizer: [
+          ...momentTensors("m", model.parameters, optimizer.m),
+          ...momentTensors("v", model.parameters, optimizer.v),
+        ],
+      },
+      state: state as unknown as JsonValue,
+    },
+    keep,
+  );
+}
+
+/** Puts a checkpoint back. @throws when it belongs to other data or another kind of run */
+export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunState {
+  const state = checkpoint.state as unknown as RunState;
+  if (state.version !== STATE_VERSION) {
+    throw new Error(`${checkpoint.dir}: state.json has version ${state.version}, this program reads version ${STATE_VERSION}`);
+  }
+  const { model, optimizer, policy, objectives } = trained;
+  for (const [name, hash] of Object.entries(dataHashes(objectives))) {
+    if (state.data[name] !== hash) {
+      throw new Error(`${checkpoint.dir}: the data of objective "${name}" changed since this checkpoint; start a new run in another directory`);
+    }
+  }
+  const { weights, optimizer: moments } = checkpoint.tensors;
+  if (weights === undefined || moments === undefined) throw new Error(`${checkpoint.dir}: weights or moments are missing`);
+  for (const parameter of model.parameters) parameter.write(weights.readFloat32(parameter.name));
+  model.parameters.forEach(({ name }, i) => {
+    optimizer.m[i]?.write(moments.readFloat32(`m.${name}`));
+    optimizer.v[i]?.write(moments.readFloat32(`v.${name}`));
+  });
+  optimizer.updates = state.optimizerUpdates;
+  for (const { name, stream } of objectives) {
+    const position = state.streams[name];
+    if (position === undefined) throw new Error(`${checkpoint.dir}: state.json knows no objective "${name}"`);
+    stream.restore(position);
+  }
+  policy.restore(state.policy);
+  return state;
+}
+
+/** A model's weights as they go into files. */
+export function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
+  return parameters.map((parameter) => ({
+    name: parameter.name,
+    dtype: "F32",
+    shape: parameter.shape,
+    data: () => parameter.toFloat32(),
+  }));
+}
+
+function momentTensors(prefix: string, parameters: readonly Parameter[], moments: readonly Tensor[]): TensorSource[] {
+  return parameters.map(({ name, shape }, i) => ({
+    name: `${prefix}.${name}`,
+    dtype: "F32",
+    shape,
+    data: () => (moments[i] as Tensor).toFloat32(),
+  }));
+}
+
+function dataHashes(objectives: readonly Objective[]): Record<string, string> {
+  return Object.fromEntries(objectives.map(({ name, data }) => [name, data.train.hash]));
+}

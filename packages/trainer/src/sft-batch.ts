@@ -1,0 +1,30 @@
+/** One batch of SFT examples: micro-batches by token budget, normalised over the whole batch. */
+import { type FlatRow, packSft, type SftExample } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
+import { type SftNormalisation, sftLoss } from "@outright/objectives";
+import type { BatchOptions, BatchResult } from "./batch-result.js";
+import { runRow } from "./forward.js";
+
+export function runSftBatch(
+  model: LanguageModel,
+  examples: readonly SftExample[],
+  loss: "token-mean" | "example-mean",
+  options: BatchOptions,
+): BatchResult {
+  const rows = packSft(examples, options.tokensPerMicroBatch);
+  const lossTokens = total(rows, (row) => row.targets.length);
+  const normalisation: SftNormalisation =
+    loss === "token-mean" ? { kind: loss, tokens: lossTokens } : { kind: loss, examples: examples.length };
+  let sum = 0;
+  for (const row of rows) {
+    runRow(model, row, options.train, (logp) => {
+      const result = sftLoss(logp, row.sequenceOffsets, normalisation, options.weight);
+      sum += result.loss;
+      return result;
+    });
+  }
+  return { loss: sum / options.weight, lossTokens, tokens: total(rows, (row) => row.tokens), pairs: 0 };
+}
+
+const total = (rows: readonly FlatRow[], count: (row: FlatRow) => number) =>
+  rows.reduce((sum, row) => sum + count(row), 0);

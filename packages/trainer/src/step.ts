@@ -1,0 +1,90 @@
+/** One optimizer step: what the policy decides, gradients of the chosen batches, one update. */
+import type { BatchResult } from "./batch-result.js";
+import type { RunConfig } from "./config/index.js";
+import type { StepEvent } from "./events.js";
+import type { Objective } from "./objective.js";
+import type { Trained } from "./run-state.js";
+import { learningRate } from "./schedule.js";
+import { microBatchTokens } from "./tokens.js";
+
+/** @param step 1-based. @throws when a loss or the gradient is not finite; the weights are then unchanged */
+export function trainStep(trained: Trained, config: RunConfig, step: number): StepEvent {
+  const begun = performance.now();
+  const { model, optimizer, policy } = trained;
+  const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
+  const objectives = new Map(trained.objectives.map((objective) => [objective.name, objective]));
+  const named = (name: string) => objectives.get(name) as Objective;
+
+  const probed: Record<string, number> = {};
+  for (const name of policy.probes(step)) {
+    probed[name] = named(name).nextBatch(model, { weight: 1, train: false, tokensPerMicroBatch }).loss;
+  }
+  const decision = policy.decide(step, probed);
+  const weights = Object.fromEntries(Object.entries(decision.weights).filter(([, weight]) => weight > 0));
+  if (decision.freshOptimizer === true) optimizer.reset();
+
+  optimizer.zeroGradients();
+  const results: Record<string, BatchResult> = {};
+  const rows: Record<string, number[]> = {};
+  for (const [name, weight] of Object.entries(weights)) {
+    rows[name] = named(name).nextRows();
+    results[name] = named(name).nextBatch(model, { weight, train: true, tokensPerMicroBatch });
+  }
+  const gradNorm = optimizer.gradientNorm();
+  refuseNonFinite(step, results, rows, gradNorm);
+  const lr = learningRate(config.schedule, config.optimizer.lr, step, config.steps);
+  optimizer.update(lr, gradNorm);
+
+  const losses = Object.fromEntries(Object.entries(results).map(([name, { loss }]) => [name, loss]));
+  policy.observe(step, losses);
+  return summarise(step, weights, results, {
+    lr,
+    gradNorm,
+    seconds: (performance.now() - begun) / 1000,
+    ...(decision.gaps === undefined ? {} : { gaps: decision.gaps }),
+  });
+}
+
+function summarise(
+  step: number,
+  weights: Record<string, number>,
+  results: Record<string, BatchResult>,
+  rest: Pick<StepEvent, "lr" | "gradNorm" | "seconds" | "gaps">,
+): StepEvent {
+  const all = Object.values(results);
+  const sum = (of: (result: BatchResult) => number) => all.reduce((total, result) => total + of(result), 0);
+  const losses = Object.fromEntries(Object.entries(results).map(([name, { loss }]) => [name, loss]));
+  const preference = all.find((result) => result.rewards !== undefined);
+  return {
+    type: "step",
+    step,
+    objective: Object.keys(weights).join("+"),
+    weights,
+    losses,
+    loss: Object.entries(weights).reduce((total, [name, weight]) => total + weight * (losses[name] ?? 0), 0),
+    lossTokens: sum((result) => result.lossTokens),
+    tokens: sum((result) => result.tokens),
+    pairs: sum((result) => result.pairs),
+    ...rest,
+    ...(preference?.rewards === undefined ? {} : { rewards: preference.rewards }),
+    ...(preference?.logps === undefined ? {} : { logps: preference.logps }),
+  };
+}
+
+function refuseNonFinite(
+  step: number,
+  results: Record<string, BatchResult>,
+  rows: Record<string, number[]>,
+  gradNorm: number,
+): void {
+  const advice = "look at these rows, or lower optimizer.lr";
+  for (const [name, { loss }] of Object.entries(results)) {
+    if (!Number.isFinite(loss)) {
+      throw new Error(`step ${step}: the loss of objective "${name}" is ${loss} on rows ${rows[name]?.join(", ")}; ${advice}`);
+    }
+  }
+  if (!Number.isFinite(gradNorm)) {
+    const where = Object.entries(rows).map(([name, list]) => `${name} rows ${list.join(", ")}`).join("; ");
+    throw new Error(`step ${step}: the gradient norm is ${gradNorm} (${where}); ${advice}`);
+  }
+}

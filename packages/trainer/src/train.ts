@@ -1,0 +1,289 @@
+/** The training loop, from a config to a finished run directory. Reads from top to bottom. */
+import { existsSync, readFileSync } from "node:fs";
+import {
+  MetricsFile, RunDirectory, saveModelDirectory, writeFileAtomic,
+} from "@outright/checkpoint";
+import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
+import type { Device } from "@outright/tensor";
+import { parseConfig, type RunConfig, resultKeysThatDiffer, stringifyConfig } from "./config/index.js";
+import { environment } from "./environment.js";
+import { evaluateHeldOut } from "./evaluate.js";
+import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
+import { loadModel } from "./load-model.js";
+import { DpoObjective, type Objective, SftObjective } from "./objective.js";
+import { loadObjectiveData, type ObjectiveData, objectiveStream } from "./objective-data.js";
+import { openDevice } from "./open-device.js";
+import { AdamW } from "./optimizer.js";
+import { plannedSteps, runPolicy } from "./policy-plan.js";
+import { prepareReferences } from "./reference/prepare.js";
+import { type Counters, parameterTensors, restoreRun, saveRun, type Trained } from "./run-state.js";
+import { trainStep } from "./step.js";
+import { microBatchTokens } from "./tokens.js";
+
+export interface TrainOptions {
+  /** go on with the run in `config.out`; where there is none, start it */
+  resume?: boolean;
+  onEvent?: (event: TrainEvent) => void;
+  /** asked between steps; true saves a checkpoint and leaves */
+  shouldStop?: () => boolean;
+}
+
+export interface TrainResult {
+  out: string;
+  reason: "finished" | "stopped";
+  step: number;
+  /** last held-out losses; of objectives without held-out rows, the last training loss */
+  losses: Record<string, number>;
+  seconds: number;
+}
+
+/** Thrown from within when the run is to stop before its first step. */
+class Stopped extends Error {}
+
+/**
+ * Trains as the config says, in the calling thread. Two runs of the same config give the same bits, and so does a run
+ * that was interrupted at any moment and resumed.
+ * @throws one-line errors for everything a person can mend
+ */
+export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
+  const device = openDevice(config);
+  const run = RunDirectory.open(config.out, { resume: options.resume ?? false });
+  try {
+    return await new Run(config, options, device, run).go();
+  } finally {
+    run.close();
+    device.close();
+  }
+}
+
+class Run {
+  readonly #config: RunConfig;
+  readonly #options: TrainOptions;
+  readonly #device: Device;
+  readonly #directory: RunDirectory;
+  readonly #tokens: number;
+
+  constructor(config: RunConfig, options: TrainOptions, device: Device, directory: RunDirectory) {
+    this.#config = config;
+    this.#options = options;
+    this.#device = device;
+    this.#directory = directory;
+    this.#tokens = microBatchTokens(config.tokensPerMicroBatch);
+  }
+
+  async go(): Promise<TrainResult> {
+    const config = this.#config;
+    this.#refuseOtherConfig();
+    this.#notice("info", `device: ${this.#device.info.hardware}; ${this.#device.info.matmul}; ${this.#device.info.threads} threads`);
+    const tokenizer = await loadTokenizer(config.model);
+    const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed);
+    try {
+      this.#checkVocabulary(tokenizer, model);
+      const objectives = await this.#prepareObjectives(tokenizer, model);
+      writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
+      writeFileAtomic(this.#directory.paths.environment, `${JSON.stringify(environment(this.#device), null, 2)}\n`);
+      const trained: Trained = {
+        model, objectives, optimizer: new AdamW(model.parameters, config.optimizer), policy: runPolicy(config),
+      };
+      const result = await this.#loop(trained);
+      if (result.reason === "finished") {
+        saveModelDirectory(this.#directory.paths.model, {
+          config: { ...directory.config, torch_dtype: "float32" },
+          tensors: parameterTensors(model.parameters),
+          copyFrom: config.model,
+        });
+      }
+      trained.optimizer.dispose();
+      return result;
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      return { out: config.out, reason: "stopped", step: 0, losses: {}, seconds: 0 };
+    } finally {
+      model.dispose();
+    }
+  }
+
+  /** Steps from where the run stands to its end, with evaluations and checkpoints as they fall due. */
+  async #loop(trained: Trained): Promise<TrainResult> {
+    const config = this.#config;
+    const metrics = new MetricsFile(this.#directory.paths.metrics);
+    try {
+      const write = (line: MetricsLine) => {
+        metrics.append(line as never);
+        this.#emit(line);
+      };
+      const { counters, metricsBytes } = this.#resumePoint(trained);
+      metrics.truncateTo(metricsBytes);
+      const before = counters.seconds;
+      const begun = performance.now();
+      const losses: Record<string, number> = {};
+      const evaluate = async () => {
+        const event = await this.#evaluate(trained, counters.step);
+        if (event === null) return;
+        write(event);
+        Object.assign(losses, event.losses);
+      };
+      const save = () => {
+        metrics.flush();
+        counters.seconds = before + (performance.now() - begun) / 1000;
+        saveRun(this.#directory, trained, counters, config.seed, metrics.byteLength, config.checkpoint.keep);
+      };
+      const end = (reason: "finished" | "stopped"): TrainResult => {
+        save();
+        const { step, seconds, stepsPerObjective } = counters;
+        write({ type: "end", step, reason, seconds, stepsPerObjective });
+        metrics.flush();
+        return { out: config.out, reason, step, losses, seconds };
+      };
+
+      if (metricsBytes === 0) {
+        write(this.#startEvent(trained));
+        await evaluate();
+      }
+      while (counters.step < config.steps) {
+        if (await this.#shouldStop()) return end("stopped");
+        const event = trainStep(trained, config, counters.step + 1);
+        counters.step = event.step;
+        for (const name of Object.keys(event.weights)) {
+          counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
+        }
+        write(event);
+        const heldOut = trained.objectives.filter(({ data }) => data.heldIndices.length > 0).map(({ name }) => name);
+        for (const [name, loss] of Object.entries(event.losses)) if (!heldOut.includes(name)) losses[name] = loss;
+        const due = (every: number) => every > 0 && event.step % every === 0 && event.step < config.steps;
+        if (due(config.evaluate.every) || event.step === config.steps) await evaluate();
+        if (due(config.checkpoint.every)) save();
+      }
+      return end("finished");
+    } finally {
+      metrics.close();
+    }
+  }
+
+  /** The last complete checkpoint, put back into `trained`; or the beginning. */
+  #resumePoint(trained: Trained): { counters: Counters; metricsBytes: number } {
+    const beginning = { counters: { step: 0, seconds: 0, stepsPerObjective: {} }, metricsBytes: 0 };
+    if (this.#options.resume !== true) return beginning;
+    const { step, notices } = this.#directory.latestCheckpoint();
+    for (const message of notices) this.#notice("warning", message);
+    if (step === null) {
+      this.#notice("info", "there is no checkpoint yet: starting from the beginning");
+      return beginning;
+    }
+    const checkpoint = this.#directory.loadCheckpoint(step);
+    try {
+      const state = restoreRun(checkpoint, trained);
+      this.#notice("info", `resuming after step ${step} of ${this.#config.steps}`);
+      const { seconds, stepsPerObjective, metricsBytes } = state;
+      return { counters: { step, seconds, stepsPerObjective: { ...stepsPerObjective } }, metricsBytes };
+    } finally {
+      checkpoint.close();
+    }
+  }
+
+  async #prepareObjectives(tokenizer: Tokenizer, model: LanguageModel): Promise<Objective[]> {
+    const config = this.#config;
+    const planned = plannedSteps(config);
+    const objectives: Objective[] = [];
+    for (const [name, objective] of Object.entries(config.objectives)) {
+      const data = await loadObjectiveData(
+        name, objective, config, tokenizer,
+        (stage, done, total) => this.#emit({ type: "progress", stage, done, total }),
+        (message) => this.#notice("warning", message),
+      );
+      this.#checkData(name, data, model);
+      const stream = objectiveStream(name, data, config);
+      if (objective.kind === "sft") {
+        objectives.push(new SftObjective(name, objective, data as ObjectiveData<SftExample>, stream));
+        continue;
+      }
+      const pairs = data as ObjectiveData<PairExample>;
+      const references = await prepareReferences(objective, pairs, stream, planned[name] ?? 0, {
+        config,
+        device: this.#device,
+        tokenizer,
+        progress: async (done, total) => {
+          this.#emit({ type: "progress", stage: `reference log-probs of ${name}`, done, total });
+          if (await this.#shouldStop()) throw new Stopped();
+        },
+      });
+      objectives.push(new DpoObjective(name, objective, pairs, stream, references));
+    }
+    return objectives;
+  }
+
+  async #evaluate(trained: Trained, step: number): Promise<EvalEvent | null> {
+    const total = trained.objectives.length;
+    return evaluateHeldOut(trained.model, trained.objectives, step, this.#optima(), this.#tokens, async (done) => {
+      this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
+    });
+  }
+
+  #startEvent({ objectives, model }: Trained): MetricsLine {
+    const config = this.#config;
+    return {
+      type: "start",
+      version: 1,
+      model: config.model,
+      objectives: Object.fromEntries(
+        objectives.map(({ name, kind, data }) => [
+          name,
+          { kind, data: config.objectives[name]?.data ?? "", rows: data.trainIndices.length, held: data.heldIndices.length },
+        ]),
+      ),
+      policy: { ...config.policy },
+      steps: config.steps,
+      optima: this.#optima(),
+      parameters: model.parameters.reduce((sum, parameter) => sum + parameter.count, 0),
+      device: `${this.#device.info.backend}, ${this.#device.info.matmul}`,
+    };
+  }
+
+  #optima(): Record<string, number> {
+    const { policy } = this.#config;
+    return policy.name === "maxright" ? policy.optima : {};
+  }
+
+  #checkVocabulary(tokenizer: Tokenizer, model: LanguageModel): void {
+    if (tokenizer.vocabSize > model.vocabSize) {
+      throw new Error(
+        `${this.#config.model}: the tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's vocabulary ends at ${model.vocabSize - 1} (config.json: vocab_size)`,
+      );
+    }
+  }
+
+  #checkData(name: string, data: ObjectiveData<SftExample> | ObjectiveData<PairExample>, model: LanguageModel): void {
+    const largest = Math.max(data.train.largestId, data.held.largestId);
+    if (largest >= model.vocabSize) {
+      throw new Error(`objectives.${name}: the data holds token id ${largest}, the model's vocabulary ends at ${model.vocabSize - 1}`);
+    }
+    if (model.maxPositions !== null && this.#config.maxLength > model.maxPositions) {
+      this.#notice("warning", `maxLength ${this.#config.maxLength} is more than the ${model.maxPositions} positions the model was made for (config.json: max_position_embeddings)`);
+    }
+  }
+
+  /** A run goes on with the config it began with. */
+  #refuseOtherConfig(): void {
+    const { config: path } = this.#directory.paths;
+    if (this.#options.resume !== true || !existsSync(path)) return;
+    const keys = resultKeysThatDiffer(this.#config, parseConfig(readFileSync(path, "utf8"), { path }));
+    if (keys.length > 0) {
+      throw new Error(`${this.#config.out}: this run began with another config (${keys.join(", ")}); resume it with its own, or choose another "out"`);
+    }
+  }
+
+  /** Lets the event loop turn, so that a stop can be heard; asks whether there was one. */
+  async #shouldStop(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.#options.shouldStop?.() ?? false;
+  }
+
+  #notice(level: "info" | "warning", message: string): void {
+    this.#emit({ type: "notice", level, message });
+  }
+
+  #emit(event: TrainEvent): void {
+    this.#options.onEvent?.(event);
+  }
+}

@@ -1,0 +1,157 @@
+// The checks that are not tests: format, lint, arrows, types. Used by `npm test` and `npm run lint`.
+//
+// A check gives { status: "passed" | "failed" | "skipped", text, output?, reason? }.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { manifestProblems } from "./arrows.mjs";
+import { bin, NATIVE, ROOT, TOOLS } from "./paths.mjs";
+import { run } from "./run.mjs";
+import { filesBelow } from "./state.mjs";
+import { aptInstall } from "./toolchain.mjs";
+
+const CPP = /\.(c|cc|cpp|cu|cuh|h|hpp)$/;
+
+/** C, C++ and CUDA sources of ours. */
+export function cppFiles() {
+  const skip = (name) => name === "node_modules" || name.startsWith("build");
+  return ["native", "cuda", "bench"]
+    .map((name) => join(ROOT, name))
+    .filter((directory) => existsSync(directory))
+    .flatMap((directory) => filesBelow(directory, skip))
+    .filter((file) => CPP.test(file));
+}
+
+function verdict(result, good, bad) {
+  return result.code === 0
+    ? { status: "passed", text: good }
+    : { status: "failed", text: bad, output: result.output };
+}
+
+/** The number in a tool's "Checked 130 files" line. */
+function filesChecked(output) {
+  return /Checked (\d+) files|on (\d+) files/.exec(output)?.slice(1).find(Boolean) ?? "all";
+}
+
+export async function formatTypeScript() {
+  const result = await run(bin("biome"), ["format", "--colors=off", "--max-diagnostics=50", "."], {
+    log: "format",
+  });
+  return verdict(result, `${filesChecked(result.output)} files`, "not formatted: run npm run format");
+}
+
+export async function formatCpp() {
+  const files = cppFiles();
+  if (files.length === 0) return { status: "skipped", text: "", reason: "there are no C++ sources" };
+  const version = await run(bin("clang-format"), ["--version"]);
+  if (version.code !== 0) {
+    return {
+      status: "skipped",
+      text: "",
+      reason: `no clang-format binary for ${process.platform}-${process.arch} in the npm package`,
+    };
+  }
+  const result = await run(bin("clang-format"), ["--dry-run", "-Werror", "--ferror-limit=1", ...files], {
+    log: "format-cpp",
+  });
+  return verdict(result, `${files.length} files`, "not formatted: run npm run format");
+}
+
+export async function lintTypeScript() {
+  const args = ["lint", "--colors=off", "--diagnostic-level=error", "--max-diagnostics=50", "."];
+  const result = await run(bin("biome"), args, { log: "lint" });
+  return verdict(result, `${filesChecked(result.output)} files`, "biome found problems");
+}
+
+/** Rules that need types, such as no-floating-promises; they read the packages' built declarations. */
+export async function lintTypeAware() {
+  const result = await run(bin("oxlint"), ["--deny-warnings"], { log: "lint-types" });
+  return verdict(result, `${filesChecked(result.output)} files`, "oxlint found problems");
+}
+
+export async function lintCpp() {
+  const sources = existsSync(NATIVE) ? cppFiles().filter((file) => file.endsWith(".cpp")) : [];
+  if (sources.length === 0) return { status: "skipped", text: "", reason: "there are no C++ sources" };
+  const present = async () => (await run("cppcheck", ["--version"])).code === 0;
+  if (!(await present())) {
+    const attempt = await aptInstall(["cppcheck"], "cppcheck-install");
+    if (!(await present())) {
+      const reason = attempt ? "apt-get could not install cppcheck" : "cppcheck is not installed";
+      return { status: "skipped", text: "", reason };
+    }
+  }
+  const result = await run(
+    "cppcheck",
+    [
+      "--quiet",
+      "--std=c++20",
+      "--language=c++",
+      "--enable=warning,performance,portability",
+      "--inline-suppr",
+      "--error-exitcode=1",
+      "--suppress=missingInclude",
+      "--suppress=missingIncludeSystem",
+      "--suppress=internalAstError", // cppcheck's own trouble with newer C++, not ours
+      `-j${availableParallelism()}`,
+      `-I${join(NATIVE, "include")}`,
+      ...sources,
+    ],
+    { log: "cppcheck" },
+  );
+  return verdict(result, `${sources.length} files`, "cppcheck found problems");
+}
+
+function manifests() {
+  const packages = join(ROOT, "packages");
+  const read = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
+  const names = readdirSync(packages).filter((name) => existsSync(join(packages, name, "package.json")));
+  return Object.fromEntries(names.map((name) => [name, read(name)]));
+}
+
+/** Runs dependency-cruiser with our rules on `paths`; exported for the test that shows that it catches what it should. */
+export function cruise(paths, { outputType = "err", log = "arrows" } = {}) {
+  const config = join(ROOT, ".dependency-cruiser.mjs");
+  return run(bin("depcruise"), ["--config", config, "--output-type", outputType, ...paths], { log });
+}
+
+export async function arrows() {
+  const problems = manifestProblems(manifests());
+  const groups = ["packages", "examples"].flatMap((group) => {
+    const directory = join(ROOT, group);
+    if (!existsSync(directory)) return [];
+    return readdirSync(directory).flatMap((name) =>
+      ["src", "test", "bin"].map((part) => `${group}/${name}/${part}`),
+    );
+  });
+  const paths = [...groups, "test", "bench"].filter((path) => existsSync(join(ROOT, path)));
+  const result = await cruise(paths);
+  if (result.code === 0 && problems.length === 0) {
+    return {
+      status: "passed",
+      text: /\((\d+ modules, \d+ dependencies) cruised\)/.exec(result.output)?.[1] ?? "kept",
+    };
+  }
+  const output = [...problems, result.code === 0 ? "" : result.output].join("\n");
+  return { status: "failed", text: "a wrong arrow: the table is in scripts/lib/arrows.mjs", output };
+}
+
+/** Sources were checked when they were built; this adds the tests, which are not part of any package. */
+export async function types() {
+  const build = await run(bin("tsc"), ["-b", "--pretty", "false"], { log: "types" });
+  if (build.code !== 0) return verdict(build, "", "tsc -b found errors");
+  const info = join(TOOLS, "tests.tsbuildinfo");
+  const args = ["-p", "tsconfig.tests.json", "--pretty", "false", "--incremental", "--tsBuildInfoFile", info];
+  const tests = await run(bin("tsc"), args, { log: "types-tests" });
+  return verdict(tests, "packages and tests", "tsc found errors in the tests");
+}
+
+/** In the order in which they are run; `name` is what `--only` takes. */
+export const CHECKS = [
+  { name: "types", work: types },
+  { name: "format", work: formatTypeScript },
+  { name: "format-cpp", work: formatCpp },
+  { name: "lint", work: lintTypeScript },
+  { name: "lint-types", work: lintTypeAware },
+  { name: "lint-cpp", work: lintCpp },
+  { name: "arrows", work: arrows },
+];

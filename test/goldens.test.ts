@@ -1,0 +1,192 @@
+/**
+ * Reference numbers made with PyTorch and transformers in float64 (test/goldens/README.md): logits, log-probs, losses,
+ * every gradient, and the weights after four AdamW steps of each kind.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openSafetensors } from "@outright/checkpoint";
+import { loadDataset, loadTokenizer, type PairExample, packPairs, packSft, type SftExample } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
+import { type Device, gatherRows, linear, scope, Tensor } from "@outright/tensor";
+import { AdamW, loadModel, openDevice, rowLogprobs, runDpoBatch, runSftBatch, uploadInput } from "@outright/trainer";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const goldens = join(import.meta.dirname, "goldens");
+const MODELS = ["llama-nano", "llama-nano-tied", "neox-nano", "neox-nano-sequential-bf16"];
+
+interface Stats {
+  shape: number[];
+  norm: number;
+  abs_max: number;
+  samples: [number, number][];
+}
+interface Kind {
+  loss: number;
+  grad_norm: number;
+  grads: Record<string, Stats>;
+}
+interface Expected {
+  sft: Kind & { sequence_logp: number[]; scored_tokens: number };
+  dpo: Kind & Record<"logp_chosen" | "logp_rejected" | "ref_logp_chosen" | "ref_logp_rejected" | "margin", number[]>;
+  mix: Kind;
+  train: Record<string, { steps: { objective: string; loss: number; grad_norm: number }[]; params: Record<string, Stats> }>;
+}
+
+const relative = (given: number, wanted: number) => Math.abs(given - wanted) / Math.abs(wanted);
+
+function relativeL2(given: ArrayLike<number>, wanted: ArrayLike<number>): number {
+  let error = 0;
+  let size = 0;
+  for (let i = 0; i < wanted.length; i++) {
+    error += ((given[i] as number) - (wanted[i] as number)) ** 2;
+    size += (wanted[i] as number) ** 2;
+  }
+  return Math.sqrt(error / size);
+}
+
+const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+
+/** A key projection's bias outside the rotary dimensions has no true gradient: softmax ignores a constant. */
+const comparedByNormOnly = (name: string) => name.endsWith("query_key_value.bias");
+
+let device: Device;
+beforeAll(() => {
+  device = openDevice({ device: "cpu" });
+});
+afterAll(() => device.close());
+
+for (const name of MODELS) {
+  describe(name, async () => {
+    const directory = join(goldens, "models", name);
+    const expected = JSON.parse(readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8")) as Expected;
+    const file = openSafetensors(join(goldens, "expected", `${name}.fp64.safetensors`));
+    const tokenizer = await loadTokenizer(directory);
+    const common = { tokenizer, template: "plain", boundary: "separate", maxLength: 512 } as const;
+    const sft = await loadDataset({ ...common, kind: "sft", format: "alpaca", path: join(goldens, "rows/sft.jsonl") });
+    const dpo = await loadDataset({ ...common, kind: "dpo", format: "pairs", path: join(goldens, "rows/dpo.jsonl") });
+    const reference = Float64Array.from(expected.dpo.ref_logp_chosen.flatMap((chosen, p) => [chosen, expected.dpo.ref_logp_rejected[p] as number]));
+
+    const withModel = <R>(body: (model: LanguageModel) => R): R => {
+      const { model } = loadModel(device, directory);
+      try {
+        return body(model);
+      } finally {
+        model.dispose();
+      }
+    };
+    const options = { train: true, tokensPerMicroBatch: 4096 };
+    const runSft = (model: LanguageModel, weight = 1) => runSftBatch(model, sft.examples as SftExample[], "token-mean", { ...options, weight });
+    const runDpo = (model: LanguageModel, weight = 1) => runDpoBatch(model, dpo.examples as PairExample[], reference, 0.1, { ...options, weight });
+    /** gradients of one kind of step; returns its loss */
+    const run = (model: LanguageModel, kind: string): number => {
+      if (kind === "sft") return runSft(model).loss;
+      if (kind === "dpo") return runDpo(model).loss;
+      return 0.7 * runSft(model, 0.7).loss + 0.3 * runDpo(model, 0.3).loss;
+    };
+
+    for (const kind of ["sft", "dpo"] as const) {
+      it(`${kind}: logits within 2e-5`, () => {
+        withModel((model) => {
+          const ids = file.readInt32(`${kind}/input_ids`);
+          const mask = file.readInt32(`${kind}/attention_mask`);
+          const width = file.tensors.get(`${kind}/input_ids`)?.shape[1] as number;
+          const positions = file.readInt32(`${kind}/logit_positions`);
+          const wanted = file.readFloat32(`${kind}/logits`);
+          const V = model.vocabSize;
+          for (let i = 0; i < positions.length / 2; i++) {
+            const sequence = positions[2 * i] as number;
+            const real = mask.subarray(sequence * width, (sequence + 1) * width).reduce((sum, bit) => sum + bit, 0);
+            const context = ids.subarray(sequence * width, sequence * width + real);
+            const given = scope(() => {
+              const [row] = packSft([{ row: 0, promptIds: context.subarray(0, 1), responseIds: context.slice(1), responseEnds: true }], 0);
+              // the last token is a target only; append one so that it becomes an input
+              const [longer] = packSft([{ row: 0, promptIds: context, responseIds: Int32Array.of(0), responseEnds: true }], 0);
+              const input = longer ?? row;
+              if (input === undefined) throw new Error("no row");
+              const hidden = model.hiddenStates(uploadInput(device, input));
+              return linear(gatherRows(hidden, Tensor.from(device, Int32Array.of(positions[2 * i + 1] as number))), model.head).toFloat32();
+            });
+            for (let v = 0; v < V; v++) expect(Math.abs((given[v] as number) - (wanted[i * V + v] as number))).toBeLessThan(2e-5);
+          }
+        });
+      });
+
+      it(`${kind}: log-probs within 2e-5 per token, 1e-4 per sequence`, () => {
+        withModel((model) => {
+          const [row] = kind === "sft" ? packSft(sft.examples as SftExample[], 4096) : packPairs(dpo.examples as PairExample[], 4096, { sharedPrompt: true });
+          if (row === undefined) throw new Error("no row");
+          const logp = scope(() => rowLogprobs(model, row).toFloat32());
+          const wanted = file.readFloat32(`${kind}/token_logp`);
+          const labels = file.readInt32(`${kind}/completion_mask`);
+          const width = file.tensors.get(`${kind}/token_logp`)?.shape[1] as number;
+          const sequences = row.sequenceOffsets.length - 1;
+          for (let s = 0; s < sequences; s++) {
+            // files list all chosen answers first, rows hold each pair's two together
+            const line = kind === "sft" ? s : (s % 2) * (sequences / 2) + Math.floor(s / 2);
+            const scored = Array.from({ length: width }, (_, t) => t).filter((t) => labels[line * (width + 1) + t + 1] === 1);
+            const from = row.sequenceOffsets[s] as number;
+            expect((row.sequenceOffsets[s + 1] as number) - from).toBe(scored.length);
+            let sum = 0;
+            let wantedSum = 0;
+            scored.forEach((t, n) => {
+              const given = logp[from + n] as number;
+              expect(Math.abs(given - (wanted[line * width + t] as number))).toBeLessThan(2e-5);
+              sum += given;
+              wantedSum += wanted[line * width + t] as number;
+            });
+            expect(Math.abs(sum - wantedSum)).toBeLessThan(1e-4);
+          }
+        });
+      });
+    }
+
+    for (const kind of ["sft", "dpo", "mix"] as const) {
+      it(`${kind}: loss within 1e-6, gradients within 1e-4`, () => {
+        withModel((model) => {
+          for (const parameter of model.parameters) parameter.gradient();
+          expect(relative(run(model, kind), expected[kind].loss)).toBeLessThan(1e-6);
+          expect(new Set(Object.keys(expected[kind].grads))).toEqual(new Set(model.parameters.map((parameter) => parameter.name)));
+          for (const parameter of model.parameters) {
+            const given = parameter.gradient().toFloat32();
+            const wanted = expected[kind].grads[parameter.name] as Stats;
+            expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-4);
+            if (comparedByNormOnly(parameter.name)) continue;
+            for (const [index, value] of wanted.samples) {
+              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(1e-4 * wanted.abs_max);
+            }
+            const whole = `${kind}/grad/${parameter.name}`;
+            if (file.tensors.has(whole)) {
+              expect(relativeL2(given, file.readFloat32(whole)), parameter.name).toBeLessThan(1e-4);
+            }
+          }
+        });
+      });
+    }
+
+    for (const kind of Object.keys(expected.train)) {
+      it(`${kind}: four AdamW steps`, () => {
+        withModel((model) => {
+          const { steps, params } = expected.train[kind] as Expected["train"][string];
+          const optimizer = new AdamW(model.parameters, { name: "adamw", lr: 1e-3, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, clip: 1 });
+          for (const step of steps) {
+            optimizer.zeroGradients();
+            expect(relative(run(model, step.objective), step.loss)).toBeLessThan(2e-5);
+            const gradientNorm = optimizer.gradientNorm();
+            expect(relative(gradientNorm, step.grad_norm)).toBeLessThan(1e-4);
+            optimizer.update(1e-3, gradientNorm);
+          }
+          optimizer.dispose();
+          for (const parameter of model.parameters) {
+            const given = parameter.toFloat32();
+            const wanted = params[parameter.name] as Stats;
+            expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-5);
+            const whole = `train/${kind}/${parameter.name}`;
+            if (file.tensors.has(whole)) {
+              expect(relativeL2(given, file.readFloat32(whole)), parameter.name).toBeLessThan(1e-5);
+            }
+          }
+        });
+      });
+    }
+  });
+}
