@@ -5,10 +5,11 @@
 //   npm test -- --only=vitest packages/tensor -t "linear"    the rest goes to vitest
 //
 // Ends with one line, `N passed, M failed, K skipped`: tests counted one by one, each check as one.
+import { buildNative, buildTypeScript } from "./lib/build.mjs";
 import { CHECKS } from "./lib/checks.mjs";
 import { indent, line, print, withProgress } from "./lib/console.mjs";
 import { printFailure } from "./lib/failure.mjs";
-import { setup } from "./lib/setup.mjs";
+import { prepare } from "./lib/setup.mjs";
 import { sayIndented, TESTS } from "./lib/tests.mjs";
 
 const STAGES = [...CHECKS.map((check) => check.name), ...TESTS.map((test) => test.name)];
@@ -99,15 +100,37 @@ function finish(started) {
   process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 }
 
+/** A part that does not build is one failure; what does not need it still runs. */
+async function build(tools) {
+  let built = true;
+  for (const work of [() => buildNative(tools), buildTypeScript]) {
+    try {
+      await work();
+      total.passed += 1;
+    } catch (error) {
+      printFailure(error);
+      total.failed += 1;
+      failedStages.push(error.stage ?? "build");
+      built = false;
+    }
+  }
+  return built;
+}
+
 const started = performance.now();
 try {
-  await setup();
+  const tools = await prepare();
   total.passed += 1;
+  const built = await build(tools);
   print();
   await runChecks();
-  await runTests();
+  if (built) await runTests();
+  else {
+    const names = TESTS.map((test) => test.name).filter(chosen);
+    total.skipped.push(...names.map((name) => ({ name, reason: "the build failed" })));
+  }
 } catch (error) {
-  // Without packages and a build nothing else can run.
+  // Without packages nothing else can run.
   printFailure(error);
   total.failed += 1;
   failedStages.push("setup");

@@ -1,4 +1,4 @@
-// All stages of the setup in their order. Each prints its line; the first that fails throws a StageFailure.
+// The stages of the setup in their order. Each prints its line; the first that fails throws a StageFailure.
 import { buildNative, buildTypeScript } from "./build.mjs";
 import { line } from "./console.mjs";
 import { StageFailure } from "./failure.mjs";
@@ -24,14 +24,18 @@ function checkNode() {
   }
 }
 
-export async function setup() {
-  const started = performance.now();
+/** What every other command needs: Node, pnpm, packages, and the tools that compile. */
+export async function prepare() {
   checkNode();
   await ensurePnpm();
   await installPackages();
-  const tools = await ensureToolchain();
+  return ensureToolchain();
+}
+
+export async function setup() {
+  const started = performance.now();
+  const tools = await prepare();
   await buildNative(tools);
   await buildTypeScript();
   line("done", "setup", "ready", (performance.now() - started) / 1000);
-  return tools;
 }

@@ -32,9 +32,8 @@ struct Argument {
   std::string name;
   Role role = Role::kInput;
   int32_t dtype = OUTRIGHT_FLOAT32;
-  bool host = false;     // float64 array of the caller
-  bool absent = false;   // passed as NULL
-  bool unchecked = false;  // an output that this case says nothing about
+  bool host = false;    // float64 array of the caller
+  bool absent = false;  // passed as NULL
   std::vector<double> values;     // float arguments, as the buffer holds them
   std::vector<int32_t> integers;  // int32 arguments
   Tolerance tolerance;
@@ -96,6 +95,8 @@ struct Case {
   outright_status expected = OUTRIGHT_OK;  // else: nothing may be written
   std::string mention;                     // which the message must then contain
   Work work;
+  // Whether every device tensor must have exactly the length it has here, so that a shorter one is refused.
+  bool argument_checks = true;
 
   uint64_t seed() const { return Hash(op + "/" + name); }
 
@@ -134,13 +135,13 @@ struct Check {
   std::function<std::string(Device&)> run;
 };
 
-// Invariance checks get a way to open devices.
+// The whole table.
 struct Suite {
-  bool quick = false;
+  bool quick = false;  // leave out what takes long under a sanitizer
   std::vector<Entry> cases;
-  std::vector<Check> checks;               // of mode test
-  std::vector<RowFamily> families;         // of mode invariance
-  std::vector<Check> invariants;           // of mode invariance
+  std::vector<Check> checks;        // of mode test
+  std::vector<RowFamily> families;  // of mode invariance
+  std::vector<Check> invariants;    // of mode invariance
   std::vector<Entry> perf;
 
   void Add(const std::string& op, const std::string& name, std::function<void(Case&, Random&)> fill);

@@ -38,9 +38,10 @@ Execution::Execution(const Device& device, const Case& c, int32_t float_dtype) :
   }
 }
 
-outright_status Execution::Run() {
+outright_status Execution::Run(const std::function<void(Call&)>& change) {
   Call call{device_.api(), device_.get(), {}};
   for (const auto& [name, buffer] : buffers_) call.tensors[name] = buffer->tensor();
+  if (change) change(call);
   return case_.run(call);
 }
 

@@ -1,6 +1,7 @@
 // One case on one device: its arguments in guarded buffers, the call, and what came back.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,7 +17,8 @@ class Execution {
   // `float_dtype` replaces the dtype of the device's float tensors (support mode); their contents are then zero.
   Execution(const Device& device, const Case& c, int32_t float_dtype = OUTRIGHT_FLOAT32);
 
-  outright_status Run();
+  // `change` may alter the tensors just before the call.
+  outright_status Run(const std::function<void(Call&)>& change = nullptr);
   // Puts every output back to what it was before the call.
   void Reset();
   // A written guard band or a changed input, in words; "" when there is none.
@@ -29,8 +31,6 @@ class Execution {
   GuardedBuffer& Buffer(const std::string& name) { return *buffers_.at(name); }
 
  private:
-  void Upload(const Argument& argument);
-
   const Device& device_;
   const Case& case_;
   std::map<std::string, std::unique_ptr<GuardedBuffer>> buffers_;

@@ -43,7 +43,7 @@ std::string CheckRefused(const Device& device, const Case& c, const Execution& e
 }
 
 bool IsCompared(const Argument& argument) {
-  return !argument.absent && !argument.unchecked && argument.role != Role::kInput;
+  return !argument.absent && argument.role != Role::kInput;
 }
 
 // Every output of a finished call against the oracle. The worst share of its tolerance goes to `used`.
@@ -55,6 +55,28 @@ std::string CompareOutputs(const Case& c, const Execution& execution, Values& ex
     if (!comparison.failure.empty()) return argument.name + ": " + comparison.failure;
     *used = std::max({*used, comparison.normalised / argument.tolerance.normalised,
                       comparison.worst / argument.tolerance.worst});
+  }
+  return "";
+}
+
+// A tensor that is one element short or of another dtype is refused before anything is written.
+std::string CheckArguments(Device& device, const Case& c) {
+  for (const Argument& argument : c.arguments) {
+    if (argument.absent || argument.host) continue;
+    const auto refuses = [&](const std::string& what, const std::function<void(outright_tensor&)>& spoil) {
+      Execution execution(device, c);
+      const outright_status status = execution.Run([&](Call& call) { spoil(call.tensors.at(argument.name)); });
+      if (status == OUTRIGHT_OK) return argument.name + " " + what + " was taken";
+      if (device.LastError().empty()) return argument.name + " " + what + " was refused without a message";
+      const std::string touched = execution.CheckUntouched();
+      return touched.empty() ? execution.CheckMemory() : touched;
+    };
+    std::string wrong = refuses("one element short", [](outright_tensor& tensor) { --tensor.count; });
+    if (!wrong.empty()) return wrong;
+    wrong = refuses("of the wrong dtype", [](outright_tensor& tensor) {
+      tensor.dtype = tensor.dtype == OUTRIGHT_INT32 ? OUTRIGHT_FLOAT32 : OUTRIGHT_INT32;
+    });
+    if (!wrong.empty()) return wrong;
   }
   return "";
 }
@@ -77,8 +99,16 @@ bool Selected(const Options& options, const std::string& op, const std::string& 
 }
 
 void RunTest(const Suite& suite, Device& device, const Options& options, Tally& tally) {
+  std::set<std::string> operations;
   for (const Entry& entry : suite.cases) {
     if (!Selected(options, entry.op, entry.name)) continue;
+    if (operations.insert(entry.op).second) {
+      tally.Record(entry.op, "argument checks", Guarded([&]() -> std::string {
+                     const Case c = entry.build();
+                     return c.argument_checks ? CheckArguments(device, c) : "";
+                   }),
+                   options.verbose);
+    }
     double used = 0.0;
     const std::string failure = Guarded([&]() -> std::string {
       const Case c = entry.build();

@@ -194,8 +194,8 @@ void FillBackward(Case& c, const Heads& heads, const Row& row, const Projections
   // A padded buffer is overwritten in parts, so what the call added to it cannot be told by subtraction.
   const bool tellable = heads.layout != Layout::kPadded || accumulate;
   if (tellable && VisiblePairs(row) * static_cast<double>(shape.H * shape.C) < 60000.0) {
-    c.derivatives = fused ? std::vector<Derivative>{{"qkv", "dqkv"}}
-                          : std::vector<Derivative>{{"q", "dq"}, {"k", "dk"}, {"v", "dv"}};
+    if (fused) c.derivatives = {{"qkv", "dqkv"}};
+    if (!fused) c.derivatives = {{"q", "dq"}, {"k", "dk"}, {"v", "dv"}};
   }
   c.objective = [=](Values& a) {
     std::vector<double> output = Zeros(shape.T * shape.H * shape.C);

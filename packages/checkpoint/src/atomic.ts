@@ -11,6 +11,7 @@ import {
   closeSync,
   existsSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -93,6 +94,21 @@ export function replaceDirectory(temporary: string, target: string): void {
   renameSync(temporary, target);
   fsyncDirectory(parent);
   rmSync(old, { recursive: true, force: true });
+}
+
+/**
+ * Creates a directory and those above it that are missing. Node's own recursive mkdir tells ENOENT where the file
+ * system is read-only, and says nothing to the disk.
+ */
+export function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was quicker
+  }
+  fsyncDirectory(dirname(path));
 }
 
 /** Deletes a directory so that at no moment half of it can be taken for the whole. */

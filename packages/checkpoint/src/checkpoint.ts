@@ -3,9 +3,9 @@
  * and of the state itself, so that any damage is seen before a run continues from it.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { replaceDirectory, temporaryPath } from "./atomic.js";
+import { makeDirectory, replaceDirectory, temporaryPath } from "./atomic.js";
 import { eachChunkOfFile } from "./hf-directory.js";
 import { exactJson, isJsonObject, type JsonValue, parseJsonObject } from "./json.js";
 import { isFile, readText } from "./read-error.js";
@@ -51,7 +51,7 @@ export function writeCheckpoint(dir: string, step: number, { tensors, state }: C
   const temporary = temporaryPath(dir);
   try {
     rmSync(temporary, { recursive: true, force: true });
-    mkdirSync(temporary, { recursive: true });
+    makeDirectory(temporary);
     const written: Record<string, WrittenFile> = {};
     for (const { file, sources } of files) written[file] = writeSafetensors(join(temporary, file), sources);
     const head = { format: FORMAT, version: VERSION, step, files: written, stateSha256: sha256(stateText) };

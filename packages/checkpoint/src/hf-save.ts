@@ -1,17 +1,10 @@
 /** Writing a Hugging Face model directory, whole or not at all. */
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { recover, replaceDirectory, temporaryPath } from "./atomic.js";
+import { makeDirectory, recover, replaceDirectory, temporaryPath } from "./atomic.js";
 import { CONFIG_FILE, INDEX_FILE, WEIGHTS_FILE } from "./hf-directory.js";
+import { parseJson } from "./json.js";
 import { isDirectory, isFile } from "./read-error.js";
 import { byteSize } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-write.js";
@@ -59,7 +52,8 @@ export function saveModelDirectory(target: string, model: ModelToSave): void {
   recover(dirname(path), { only: path.slice(dirname(path).length + 1) });
   refuseForeign(path, target);
   try {
-    mkdirSync(temporary, { recursive: true });
+    rmSync(temporary, { recursive: true, force: true });
+    makeDirectory(temporary);
     writeConfig(join(temporary, CONFIG_FILE), model);
     writeWeights(temporary, sources, model);
     if (model.copyFrom !== undefined) copyCompanions(model.copyFrom, temporary);
@@ -102,9 +96,9 @@ function isModelFile(name: string): boolean {
  */
 function writeConfig(path: string, { config, copyFrom }: ModelToSave): void {
   const source = copyFrom === undefined ? "" : join(copyFrom, CONFIG_FILE);
-  if (isFile(source) && isDeepStrictEqual(JSON.parse(readFileSync(source, "utf8")), config))
-    copyFileSync(source, path);
-  else writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`);
+  const text = isFile(source) ? readFileSync(source, "utf8") : "null";
+  const isUnchanged = isDeepStrictEqual(parseJson(text, source), config);
+  writeFileSync(path, isUnchanged ? text : `${JSON.stringify(config, null, 2)}\n`);
 }
 
 function writeWeights(dir: string, sources: readonly TensorSource[], model: ModelToSave): void {

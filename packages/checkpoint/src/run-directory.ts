@@ -1,7 +1,7 @@
 /** The directory of a run: config.yaml, metrics.jsonl, environment.json, checkpoints/step-N/, model/, report.html. */
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isLeftoverName, recover, removeDirectory } from "./atomic.js";
+import { isLeftoverName, makeDirectory, recover, removeDirectory } from "./atomic.js";
 import {
   CheckpointDamage,
   type CheckpointToSave,
@@ -65,7 +65,7 @@ export class RunDirectory {
     refuseIfHeld(lock);
     inspect(dir, resume);
     try {
-      mkdirSync(dir, { recursive: true });
+      makeDirectory(dir);
     } catch (error) {
       throw writeError(error, "the run's directory", dir);
     }

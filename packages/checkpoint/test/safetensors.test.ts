@@ -16,6 +16,12 @@ function craft(header: unknown, dataBytes = 0, headerBytes?: number): string {
   return file;
 }
 
+/** A file of any text. */
+function craftText(text: string): string {
+  writeFileSync(file, text);
+  return file;
+}
+
 /** Writes one tensor from raw bytes. */
 function raw(dtype: TensorSource["dtype"], array: ArrayBufferView, count: number): string {
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
@@ -202,11 +208,11 @@ describe("conversions", () => {
     ];
     const doubles = Float64Array.from(table, ([double]) => double);
     const values = readFloat32(raw("F64", doubles, doubles.length));
-    table.forEach(([, single], i) => expectSame(values[i] as number, single, i));
+    for (const [i, [, single]] of table.entries()) expectSame(values[i] as number, single, i);
     // ... and so does the writer.
     writeSafetensors(file, [{ name: "t", dtype: "F32", shape: [doubles.length], data: () => doubles }]);
     const written = readFloat32(file);
-    table.forEach(([, single], i) => expectSame(written[i] as number, single, i));
+    for (const [i, [, single]] of table.entries()) expectSame(written[i] as number, single, i);
   });
 
   it("reads integers of all widths, and refuses those beyond 32 bits", () => {
@@ -249,12 +255,9 @@ describe("damaged files", () => {
     const cases: [make: () => string, says: string][] = [
       [() => join(dir, "missing.safetensors"), "there is no such file"],
       [() => dir, "is not a file"],
-      [() => (writeFileSync(file, ""), file), "it has 0 bytes"],
-      [() => (writeFileSync(file, "1234567"), file), "it has 7 bytes"],
-      [
-        () => (writeFileSync(file, "version https://git-lfs.github.com/spec/v1\n"), file),
-        "its header claims",
-      ],
+      [() => craftText(""), "it has 0 bytes"],
+      [() => craftText("1234567"), "it has 7 bytes"],
+      [() => craftText("version https://git-lfs.github.com/spec/v1\n"), "its header claims"],
       [() => craft("{}", 0, 1e15), "its header claims 1000000000000000 bytes in a file of 10"],
       [() => craft("{}", 0, 3), "its header claims 3 bytes in a file of 10"],
       [() => craft("", 0), "its header does not begin with {"],

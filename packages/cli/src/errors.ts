@@ -23,8 +23,11 @@ export function errorLines(error: unknown, withStack: boolean): string {
 
 /** Commander's "error: unknown option '--x'\n(Did you mean --y?)" as one line with a hint. */
 export function usageError(error: CommanderError, command: string): UsageError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
-  const hint = rest.join(" ").replace(/^\(|\)$/g, "").replace(/^Did/, "did");
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").replace(/\.$/, "").split("\n");
+  const hint = rest
+    .join(" ")
+    .replace(/^\(|\)$/g, "")
+    .replace(/^Did/, "did");
   return new UsageError(hint === "" ? first : `${first}; ${hint}`, command);
 }
 

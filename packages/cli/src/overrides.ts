@@ -12,7 +12,11 @@ export interface SplitArguments {
  * the config's to say: it knows its keys and can tell which one was probably meant.
  * @param own the command's options, e.g. ["--resume", "--json"]
  */
-export function splitOverrides(args: readonly string[], own: readonly string[], command: string): SplitArguments {
+export function splitOverrides(
+  args: readonly string[],
+  own: readonly string[],
+  command: string,
+): SplitArguments {
   const overrides: Record<string, string> = {};
   const rest: string[] = [];
   for (let index = 0; index < args.length; index++) {
@@ -30,7 +34,8 @@ export function splitOverrides(args: readonly string[], own: readonly string[], 
     if (parts.length === 0) {
       index += 1;
       value = args[index];
-      if (value === undefined || value.startsWith("--")) throw new UsageError(`${flag} needs a value`, command);
+      if (value === undefined || value.startsWith("--"))
+        throw new UsageError(`${flag} needs a value`, command);
     }
     overrides[flag.slice(2)] = value;
   }

@@ -34,7 +34,11 @@ export function chatTemplate(
   }
   return (messages, addGenerationPrompt) => {
     try {
-      return template.render({ ...tokens, messages: [...messages], add_generation_prompt: addGenerationPrompt });
+      return template.render({
+        ...tokens,
+        messages: [...messages],
+        add_generation_prompt: addGenerationPrompt,
+      });
     } catch (error) {
       throw new Error(`the chat template refuses the messages: ${oneLine(error)}`);
     }

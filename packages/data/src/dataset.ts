@@ -1,4 +1,4 @@
-import { encodePair, encodeSft, type Encoding } from "./encode.js";
+import { type Encoding, encodePair, encodeSft } from "./encode.js";
 import { describeRow, hashFile, readRows } from "./readers.js";
 import { defaultTemplate, renderRow } from "./templates.js";
 import type {
@@ -33,7 +33,9 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
   const { kind, path, format, tokenizer, maxLength } = options;
   if (!FORMATS[kind].includes(format)) {
     const takes = kind === "sft" ? "prompts with one response" : "pairs of a chosen and a rejected response";
-    throw new Error(`${path}: kind ${kind} takes ${takes}: format ${FORMATS[kind].join(", ")}; not ${format}`);
+    throw new Error(
+      `${path}: kind ${kind} takes ${takes}: format ${FORMATS[kind].join(", ")}; not ${format}`,
+    );
   }
   if (!Number.isInteger(maxLength) || maxLength < 2) {
     throw new Error(`maxLength must be a whole number of tokens ≥ 2, not ${maxLength}`);
@@ -60,7 +62,8 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
     }
     const empty = Object.entries(rendered).find(([field, text]) => field !== "prompt" && text.trim() === "");
     if (empty !== undefined) {
-      if (format !== "hh") throw new Error(`${where}: the ${empty[0]} text is empty; remove the row or fill it`);
+      if (format !== "hh")
+        throw new Error(`${where}: the ${empty[0]} text is empty; remove the row or fill it`);
       count(report, "dropped", "empty response", row);
       continue;
     }
@@ -68,14 +71,23 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
     if (identical && refuseIdentical("chosen = rejected", row, where)) continue;
 
     const { example, cut, drop } =
-      "response" in rendered ? encodeSft(rendered, row, where, encoding) : encodePair(rendered, row, where, encoding);
+      "response" in rendered
+        ? encodeSft(rendered, row, where, encoding)
+        : encodePair(rendered, row, where, encoding);
     if (example === null) {
       count(report, "dropped", drop, row);
       continue;
     }
     if (!identical && "chosenIds" in example && sameIds(example.chosenIds, example.rejectedIds)) {
       // Two different texts may be the same once cut, or the same to the tokenizer.
-      if (refuseIdentical(cut === null ? "chosen = rejected in tokens" : "chosen = rejected once cut", row, where)) continue;
+      if (
+        refuseIdentical(
+          cut === null ? "chosen = rejected in tokens" : "chosen = rejected once cut",
+          row,
+          where,
+        )
+      )
+        continue;
     }
     if (cut !== null) count(report, "cut", cut, row);
     examples.push(example);

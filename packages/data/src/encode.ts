@@ -9,7 +9,9 @@ export interface Encoding {
 }
 
 /** An example, and what was cut of it; or why there is none. */
-export type Encoded<Example> = { example: Example; cut: string | null; drop: "" } | { example: null; cut: null; drop: string };
+export type Encoded<Example> =
+  | { example: Example; cut: string | null; drop: "" }
+  | { example: null; cut: null; drop: string };
 
 /** Prompt and response to ids; loss will fall on the response and the EOS that follows it. */
 export function encodeSft(
@@ -23,7 +25,8 @@ export function encodeSft(
   if ("drop" in fitted) return { example: null, cut: null, drop: fitted.drop };
   const responseIds = fitted.answers[0] as number[];
   // Nothing precedes the only token of a sequence, so there is nothing to learn from it.
-  if (fitted.prompt.length + responseIds.length < 2) return { example: null, cut: null, drop: "nothing to predict" };
+  if (fitted.prompt.length + responseIds.length < 2)
+    return { example: null, cut: null, drop: "nothing to predict" };
   const example: SftExample = {
     row,
     promptIds: Int32Array.from(fitted.prompt),
@@ -43,8 +46,15 @@ export function encodePair(
   const { prompt, answers } = encodeTexts(text.prompt, [text.chosen, text.rejected], encoding);
   const fitted = fit(prompt, answers, where, encoding);
   if ("drop" in fitted) return { example: null, cut: null, drop: fitted.drop };
-  const [chosenIds, rejectedIds] = fitted.answers.map((ids) => Int32Array.from(ids)) as [Int32Array, Int32Array];
-  return { example: { row, promptIds: Int32Array.from(fitted.prompt), chosenIds, rejectedIds }, cut: fitted.cut, drop: "" };
+  const [chosenIds, rejectedIds] = fitted.answers.map((ids) => Int32Array.from(ids)) as [
+    Int32Array,
+    Int32Array,
+  ];
+  return {
+    example: { row, promptIds: Int32Array.from(fitted.prompt), chosenIds, rejectedIds },
+    cut: fitted.cut,
+    drop: "",
+  };
 }
 
 interface Sequences {
@@ -113,11 +123,16 @@ function fit(
       return { drop: "longer than maxLength" };
     case "prompt-left": {
       const { prefixIds } = tokenizer;
-      const prefix = prefixIds.length > 0 && prefixIds.every((id, i) => prompt[i] === id) ? prefixIds.length : 0;
+      const prefix =
+        prefixIds.length > 0 && prefixIds.every((id, i) => prompt[i] === id) ? prefixIds.length : 0;
       const kept = maxLength - longest - prefix;
       // At least one token of the prompt itself must remain, or the answer would answer nothing.
       if (kept < 1 || prompt.length === prefix) return { drop: "response leaves no room for a prompt" };
-      return { prompt: [...prompt.slice(0, prefix), ...prompt.slice(prompt.length - kept)], answers, cut: "prompt-left" };
+      return {
+        prompt: [...prompt.slice(0, prefix), ...prompt.slice(prompt.length - kept)],
+        answers,
+        cut: "prompt-left",
+      };
     }
     case "response-right": {
       const room = maxLength - prompt.length;

@@ -27,7 +27,10 @@ function named(row: Row): string {
   return keys.length > 8 ? `${keys.slice(0, 8).join(", ")}, ...` : keys.join(", ");
 }
 
-export function alpacaFields(row: Row, where: string): { instruction: string; input: string; output: string } {
+export function alpacaFields(
+  row: Row,
+  where: string,
+): { instruction: string; input: string; output: string } {
   const input = row["input"] ?? "";
   if (typeof input !== "string") throw new Error(`${where}: field "input" is not a text`);
   return {
@@ -40,7 +43,9 @@ export function alpacaFields(row: Row, where: string): { instruction: string; in
 /** A field that must be a list of messages, copied. */
 export function messageList(value: unknown, field: string, where: string): ChatMessage[] {
   if (!Array.isArray(value)) {
-    throw new Error(`${where}: field "${field}" ${value === undefined ? "is missing" : "is not a list"}; it must be a list of messages with role and content`);
+    throw new Error(
+      `${where}: field "${field}" ${value === undefined ? "is missing" : "is not a list"}; it must be a list of messages with role and content`,
+    );
   }
   if (value.length === 0) throw new Error(`${where}: field "${field}" is an empty list`);
   return value.map((message: unknown, i) => {
@@ -70,10 +75,16 @@ export function pairTexts(row: Row, where: string): Pair {
   const answers = [chosen, rejected].map((turns, i) => {
     const answer = turns.pop();
     if (answer?.role === "assistant") return answer.content;
-    throw new Error(`${where}: the last of "${i === 0 ? "chosen" : "rejected"}" must be the assistant's turn`);
+    throw new Error(
+      `${where}: the last of "${i === 0 ? "chosen" : "rejected"}" must be the assistant's turn`,
+    );
   }) as [string, string];
   if (JSON.stringify(chosen) !== JSON.stringify(rejected)) return { drop: "prompts differ" };
-  return { question: { messages: chosen.length > 0 ? chosen : promptTurns(row, where) }, chosen: answers[0], rejected: answers[1] };
+  return {
+    question: { messages: chosen.length > 0 ? chosen : promptTurns(row, where) },
+    chosen: answers[0],
+    rejected: answers[1],
+  };
 }
 
 function promptTurns(row: Row, where: string): ChatMessage[] {
@@ -97,7 +108,9 @@ export function hhDialogues(row: Row, where: string): Pair {
   // The mark must lie in both, so it must end within what they share.
   const mark = shared < ASSISTANT.length ? -1 : chosen.lastIndexOf(ASSISTANT, shared - ASSISTANT.length);
   if (!chosen.includes(ASSISTANT) || !rejected.includes(ASSISTANT)) {
-    throw new Error(`${where}: field "${chosen.includes(ASSISTANT) ? "rejected" : "chosen"}" has no turn "\\n\\nAssistant:", as format hh needs`);
+    throw new Error(
+      `${where}: field "${chosen.includes(ASSISTANT) ? "rejected" : "chosen"}" has no turn "\\n\\nAssistant:", as format hh needs`,
+    );
   }
   const end = mark + ASSISTANT.length;
   const answers = [chosen.slice(end), rejected.slice(end)] as [string, string];
@@ -111,7 +124,10 @@ function hhTurns(dialogue: string): ChatMessage[] {
   const turns: ChatMessage[] = [];
   // The last turn is the empty one that the answer fills.
   for (let i = 1; i + 3 < parts.length; i += 2) {
-    turns.push({ role: parts[i] === "Human" ? "user" : "assistant", content: (parts[i + 1] as string).trim() });
+    turns.push({
+      role: parts[i] === "Human" ? "user" : "assistant",
+      content: (parts[i + 1] as string).trim(),
+    });
   }
   return turns;
 }

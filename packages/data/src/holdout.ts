@@ -12,8 +12,10 @@ export function splitHoldout(
   options: { fraction: number; maxRows: number; seed: number; name: string },
 ): { train: Uint32Array; held: Uint32Array } {
   const { fraction, maxRows, seed, name } = options;
-  if (!(fraction >= 0 && fraction < 1)) throw new Error(`${name}: holdout must be at least 0 and less than 1, not ${fraction}`);
-  if (!Number.isInteger(maxRows) || maxRows < 0) throw new Error(`${name}: rows held out must be a whole number ≥ 0, not ${maxRows}`);
+  if (!(fraction >= 0 && fraction < 1))
+    throw new Error(`${name}: holdout must be at least 0 and less than 1, not ${fraction}`);
+  if (!Number.isInteger(maxRows) || maxRows < 0)
+    throw new Error(`${name}: rows held out must be a whole number ≥ 0, not ${maxRows}`);
   const size = Math.max(0, Math.min(maxRows, Math.round(fraction * count), count - 1));
   const order = shuffled(count, seed, `${name}/holdout`, 0);
   return { train: order.slice(size).sort(), held: order.slice(0, size).sort() };

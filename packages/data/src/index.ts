@@ -4,7 +4,7 @@ export { packPairs, packSft } from "./packing.js";
 export { counterRandom, philox4x32, shuffled } from "./random.js";
 export { describeRow, hashFile, type ReadRow, readRows } from "./readers.js";
 export { ExampleStream } from "./streams.js";
-export { defaultTemplate, renderRow, type RenderedRow } from "./templates.js";
+export { defaultTemplate, type RenderedRow, renderRow } from "./templates.js";
 export { loadTokenizer } from "./tokenizer.js";
 export type {
   Boundary,

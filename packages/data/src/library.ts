@@ -47,7 +47,9 @@ interface Library {
   Tokenizer: new (json: object, config: object) => LibraryTokenizer;
   BPE: new (...parts: never) => LibraryBpe;
   ByteLevelPreTokenizer: new (...parts: never) => LibraryByteLevel;
-  SequencePreTokenizer: new (...parts: never) => LibraryPreTokenizer & { tokenizers: (LibraryPreTokenizer | null)[] };
+  SequencePreTokenizer: new (
+    ...parts: never
+  ) => LibraryPreTokenizer & { tokenizers: (LibraryPreTokenizer | null)[] };
 }
 
 export const { Tokenizer, BPE, ByteLevelPreTokenizer, SequencePreTokenizer } = library as unknown as Library;

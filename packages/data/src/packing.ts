@@ -69,7 +69,8 @@ class RowBuilder {
   #rows: number[] = [];
 
   constructor(budget: number) {
-    if (!Number.isInteger(budget) || budget < 0) throw new Error(`tokens per row must be a whole number ≥ 0, not ${budget}`);
+    if (!Number.isInteger(budget) || budget < 0)
+      throw new Error(`tokens per row must be a whole number ≥ 0, not ${budget}`);
     this.#budget = budget;
   }
 

@@ -48,7 +48,8 @@ function multiplyHigh(a: number, b: number): number {
 export function counterRandom(seed: number, stream: string): (counter: number) => number {
   const key = streamKey(seed, stream);
   return (counter) => {
-    if (!Number.isSafeInteger(counter) || counter < 0) throw new Error(`random counter must be a whole number ≥ 0, not ${counter}`);
+    if (!Number.isSafeInteger(counter) || counter < 0)
+      throw new Error(`random counter must be a whole number ≥ 0, not ${counter}`);
     const [a, b] = philox4x32([counter >>> 0, Math.floor(counter / 2 ** 32), 0, 0], key);
     return ((a >>> 5) * 2 ** 26 + (b >>> 6)) / 2 ** 53;
   };

@@ -24,7 +24,10 @@ const NOT_READ = new Set(["zst", "csv", "tsv", "parquet", "arrow", "feather", "x
  *
  * @throws Error naming file and row where the file is missing, empty, of another kind or broken
  */
-export async function* readRows(path: string, options: { onProgress?: ReadProgress } = {}): AsyncGenerator<ReadRow> {
+export async function* readRows(
+  path: string,
+  options: { onProgress?: ReadProgress } = {},
+): AsyncGenerator<ReadRow> {
   const kind = fileKind(path);
   const totalBytes = await fileSize(path);
   if (totalBytes === 0) throw new Error(`${path}: the file is empty`);
@@ -90,7 +93,11 @@ function readFailure(error: unknown): string {
 }
 
 /** Rows of a file of lines; only the present chunk and an unfinished line are held in memory. */
-async function* linesOf(path: string, gzip: boolean, progress: (bytes: number) => void): AsyncGenerator<ReadRow> {
+async function* linesOf(
+  path: string,
+  gzip: boolean,
+  progress: (bytes: number) => void,
+): AsyncGenerator<ReadRow> {
   const file = createReadStream(path, { highWaterMark: 1 << 18 });
   const stream = gzip ? pipeline(file, createGunzip(), () => {}) : file;
   let line = 0;
@@ -138,7 +145,8 @@ function parseLine(text: string, where: string): Record<string, unknown> {
 }
 
 function asObject(value: unknown, where: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   const found = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
   throw new Error(`${where} is ${found}, but a row must be an object with named fields`);
 }
@@ -162,7 +170,9 @@ async function* wholeFile(path: string, kind: FileKind): AsyncGenerator<ReadRow>
 }
 
 function* textRows(text: string): Generator<ReadRow> {
-  const parts = text.includes("<|endoftext|>") ? text.split("<|endoftext|>").map((part) => part.trim()) : [text];
+  const parts = text.includes("<|endoftext|>")
+    ? text.split("<|endoftext|>").map((part) => part.trim())
+    : [text];
   let row = 0;
   for (const part of parts) if (part.trim() !== "") yield { row: row++, value: { text: part } };
 }
@@ -171,7 +181,9 @@ function* arrayRows(text: string, path: string): Generator<ReadRow> {
   const first = /\S/.exec(text)?.[0];
   if (first === undefined) throw new Error(`${path}: the file is empty`);
   if (first !== "[") {
-    throw new Error(`${path}: a .json file must hold an array of rows; for one object per line name it .jsonl`);
+    throw new Error(
+      `${path}: a .json file must hold an array of rows; for one object per line name it .jsonl`,
+    );
   }
   let values: unknown[];
   try {
@@ -204,7 +216,9 @@ function brokenElement(text: string, path: string, whole: unknown): Error {
     row++;
   }
   // All elements are sound, so what is wrong stands after the last one.
-  return new Error(`${path}: not valid JSON after row ${row - 1} (from 0; line ${line}): ${jsonFailure(whole)}`);
+  return new Error(
+    `${path}: not valid JSON after row ${row - 1} (from 0; line ${line}): ${jsonFailure(whole)}`,
+  );
 }
 
 function lineBreaks(text: string, from: number, to: number): number {

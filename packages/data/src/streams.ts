@@ -15,7 +15,8 @@ export class ExampleStream {
 
   /** @throws Error where count is not a whole number ≥ 1. */
   constructor(count: number, options: { seed: number; name: string; order: "shuffle" | "file" }) {
-    if (!Number.isInteger(count) || count < 1) throw new Error(`${options.name}: a stream needs at least one example, not ${count}`);
+    if (!Number.isInteger(count) || count < 1)
+      throw new Error(`${options.name}: a stream needs at least one example, not ${count}`);
     this.count = count;
     this.#options = options;
   }
@@ -45,7 +46,13 @@ export class ExampleStream {
   /** @throws Error where the state does not belong to a stream of this many examples. */
   restore(state: StreamState): void {
     const { pass, position } = state;
-    if (!Number.isInteger(pass) || pass < 0 || !Number.isInteger(position) || position < 0 || position >= this.count) {
+    if (
+      !Number.isInteger(pass) ||
+      pass < 0 ||
+      !Number.isInteger(position) ||
+      position < 0 ||
+      position >= this.count
+    ) {
       throw new Error(
         `${this.#options.name}: saved stream position (pass ${pass}, position ${position}) does not fit ${this.count} examples; was the data changed?`,
       );

@@ -56,7 +56,10 @@ export function renderRow(
       return { prompt: "", response: textField(row, "text", format, where) };
     case "alpaca": {
       const { instruction, input, output } = alpacaFields(row, where);
-      return { prompt: renderPrompt({ instruction, input }, context), response: renderAnswer({ instruction, input }, output, context) };
+      return {
+        prompt: renderPrompt({ instruction, input }, context),
+        response: renderAnswer({ instruction, input }, output, context),
+      };
     }
     case "prompt-response": {
       const question = { instruction: textField(row, "prompt", format, where) };
@@ -67,10 +70,15 @@ export function renderRow(
       const messages = messageList(row["messages"], "messages", where);
       const answer = messages.pop();
       if (answer?.role !== "assistant") {
-        throw new Error(`${where}: the last of "messages" must be the assistant's turn, which is what is learnt`);
+        throw new Error(
+          `${where}: the last of "messages" must be the assistant's turn, which is what is learnt`,
+        );
       }
       const question = { messages };
-      return { prompt: renderPrompt(question, context), response: renderAnswer(question, answer.content, context) };
+      return {
+        prompt: renderPrompt(question, context),
+        response: renderAnswer(question, answer.content, context),
+      };
     }
     case "pairs":
       return renderPair(pairTexts(row, where), context);
@@ -170,7 +178,9 @@ function alpacaPrompt(question: Question, context: Context): string {
 }
 
 function transcript(messages: readonly ChatMessage[]): string {
-  return messages.map(({ role, content }) => `${role === "user" ? "User" : "Assistant"}: ${content}`).join("\n");
+  return messages
+    .map(({ role, content }) => `${role === "user" ? "User" : "Assistant"}: ${content}`)
+    .join("\n");
 }
 
 function conversation(question: Question): ChatMessage[] {

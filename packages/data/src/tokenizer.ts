@@ -37,7 +37,8 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
 
   const special = await specialTokens(directory, library, config, specialMap);
   const hash = createHash("sha256");
-  for (const text of [main, configText, mapText, templateText]) hash.update(`${text?.length ?? -1}\n${text ?? ""}`);
+  for (const text of [main, configText, mapText, templateText])
+    hash.update(`${text?.length ?? -1}\n${text ?? ""}`);
   hash.update(`${special.eosId} ${special.bosId}`);
   return new DirectoryTokenizer({
     directory,
@@ -54,7 +55,13 @@ function build(json: Json, config: Json, path: string): LibraryTokenizer {
   if (typeof json["model"] !== "object" || json["model"] === null) {
     throw new Error(`${path}: has no "model"; it is not a tokenizer.json`);
   }
-  const parts = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null, added_tokens: [] };
+  const parts = {
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    added_tokens: [],
+  };
   try {
     const library = new HuggingFaceTokenizer({ ...parts, ...json }, config);
     rememberWords(library);
@@ -79,7 +86,8 @@ async function specialTokens(
     const name = tokenContent(config[key]) ?? tokenContent(specialMap[key]);
     if (name === null) return null;
     const id = library.token_to_id(name);
-    if (id === undefined) throw new Error(`${directory}: ${key} "${name}" is not in the vocabulary of tokenizer.json`);
+    if (id === undefined)
+      throw new Error(`${directory}: ${key} "${name}" is not in the vocabulary of tokenizer.json`);
     return id;
   };
   let eosId = named("eos_token");

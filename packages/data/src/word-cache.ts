@@ -75,7 +75,8 @@ function wordSplitter(preTokenizer: LibraryPreTokenizer | null, model: LibraryMo
   if (preTokenizer instanceof ByteLevelPreTokenizer && preTokenizer.use_regex) {
     const { pattern, add_prefix_space: prefixSpace } = preTokenizer;
     return {
-      words: (section) => (prefixSpace && !section.startsWith(" ") ? ` ${section}` : section).match(pattern) ?? [],
+      words: (section) =>
+        (prefixSpace && !section.startsWith(" ") ? ` ${section}` : section).match(pattern) ?? [],
       spell: spellBytes,
     };
   }
@@ -94,7 +95,8 @@ function wordSplitter(preTokenizer: LibraryPreTokenizer | null, model: LibraryMo
   if (model instanceof BPE && mergesStayWithinWords(model)) {
     return {
       words: function* (section, options) {
-        for (const part of preTokenize(preTokenizer, section, options)) yield* part.match(/▁*[^▁]+|▁+/g) ?? [];
+        for (const part of preTokenize(preTokenizer, section, options))
+          yield* part.match(/▁*[^▁]+|▁+/g) ?? [];
       },
       spell: same,
     };
@@ -112,6 +114,10 @@ function mergesStayWithinWords(model: LibraryBpe): boolean {
   return model.merges.every(([left, right]) => !/[^▁]▁/.test(`${left}${right}`));
 }
 
-function preTokenize(preTokenizer: LibraryPreTokenizer | null, section: string, options: LibraryOptions): string[] {
+function preTokenize(
+  preTokenizer: LibraryPreTokenizer | null,
+  section: string,
+  options: LibraryOptions,
+): string[] {
   return preTokenizer === null ? [section] : preTokenizer.pre_tokenize(section, options);
 }

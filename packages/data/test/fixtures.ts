@@ -41,7 +41,9 @@ export function integerRows(path: string): (name: string) => number[][] {
     const [rows, columns] = tensor.shape;
     const at = (row: number, column: number) =>
       bytes.readInt32LE(8 + headerLength + tensor.data_offsets[0] + 4 * (row * columns + column));
-    return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (_, column) => at(row, column)));
+    return Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: columns }, (_, column) => at(row, column)),
+    );
   };
 }
 

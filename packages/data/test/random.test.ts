@@ -4,7 +4,11 @@ import { describe, expect, it } from "vitest";
 describe("philox4x32", () => {
   // Known answers of the Random123 distribution (kat_vectors, philox4x32 with 10 rounds).
   it.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
     [
       [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff],
       [0xffffffff, 0xffffffff],
@@ -58,7 +62,11 @@ describe("shuffled", () => {
     const order = shuffled(100, 1, "sft", 0);
     expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
     expect(shuffled(100, 1, "sft", 0)).toEqual(order);
-    for (const other of [shuffled(100, 2, "sft", 0), shuffled(100, 1, "dpo", 0), shuffled(100, 1, "sft", 1)]) {
+    for (const other of [
+      shuffled(100, 2, "sft", 0),
+      shuffled(100, 1, "dpo", 0),
+      shuffled(100, 1, "sft", 1),
+    ]) {
       expect(other).not.toEqual(order);
     }
     expect(shuffled(0, 1, "sft", 0)).toHaveLength(0);

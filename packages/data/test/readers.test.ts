@@ -46,7 +46,9 @@ describe("readRows", () => {
 
   it("joins lines that reach over chunks, multi-byte characters included", async () => {
     const long = Array.from({ length: 40 }, (_, i) => ({ i, text: "é€😀".repeat(5000 + 997 * i) }));
-    expect(await values(temporary("x.jsonl", long.map((row) => JSON.stringify(row)).join("\n")))).toEqual(long);
+    expect(await values(temporary("x.jsonl", long.map((row) => JSON.stringify(row)).join("\n")))).toEqual(
+      long,
+    );
   });
 
   it("reports progress up to the whole file", async () => {
@@ -74,12 +76,20 @@ describe("readRows", () => {
   });
 
   it.each([
-    ["x.jsonl", '{"a":1}\n\n{"a":\n', "FILE: row 1 (from 0; line 3) is not valid JSON: Unexpected end of JSON input"],
+    [
+      "x.jsonl",
+      '{"a":1}\n\n{"a":\n',
+      "FILE: row 1 (from 0; line 3) is not valid JSON: Unexpected end of JSON input",
+    ],
     ["x.jsonl", '{"a":1}\n[1]', "FILE: row 1 (from 0; line 2) is an array, but a row must be an object"],
     ["x.jsonl", "null", "FILE: row 0 (from 0; line 1) is null, but"],
-    ["x.json", '[{"a":1},\n {"a":[2,{}]},\n\n {"a" 3}]', "FILE: row 2 (from 0; line 4) is not valid JSON: Expected"],
+    [
+      "x.json",
+      '[{"a":1},\n {"a":[2,{}]},\n\n {"a" 3}]',
+      "FILE: row 2 (from 0; line 4) is not valid JSON: Expected",
+    ],
     ["x.json", '[{"a":"]},{"},\n {"b', "FILE: row 1 (from 0; line 2) is not valid JSON"],
-    ["x.json", '[{"a":1}\n] more', "FILE: not valid JSON after row 0 (from 0; line 1)"],
+    ["x.json", '[{"a":1}\n] more', "FILE: not valid JSON after row 0 (from 0; line 2)"],
     ["x.json", '[{"a":1}, 7]', "FILE: row 1 (from 0) is a number"],
     ["x.json", '{"a":1}\n{"a":2}', "one object per line name it .jsonl"],
     ["x.json", " \n", "FILE: the file is empty"],
@@ -87,7 +97,11 @@ describe("readRows", () => {
     ["x.jsonl", "", "FILE: the file is empty"],
     ["x.jsonl", "\n\n", "FILE: there are no rows"],
     ["x.txt", " \n", "FILE: there are no rows"],
-    ["x.parquet", "PAR1", "FILE: .parquet files are not read yet; supported are .json, .jsonl, .ndjson (each also with .gz) and .txt"],
+    [
+      "x.parquet",
+      "PAR1",
+      "FILE: .parquet files are not read yet; supported are .json, .jsonl, .ndjson (each also with .gz) and .txt",
+    ],
     ["x.jsonl.zst", "x", "FILE: .zst files are not read yet"],
     ["x.csv", "x", "FILE: .csv files are not read yet"],
     ["x.arrow", "x", "FILE: .arrow files are not read yet"],

@@ -7,7 +7,8 @@ describe("ExampleStream", () => {
   it("gives every example once a pass, each pass in an order of its own", () => {
     const stream = new ExampleStream(10, shuffle);
     const passes = [stream.next(10), stream.next(10), stream.next(10)];
-    for (const pass of passes) expect([...pass].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const pass of passes)
+      expect([...pass].sort((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(new Set(passes.map(String)).size).toBe(3);
     expect(stream.state()).toEqual({ pass: 3, position: 0 });
   });
@@ -52,7 +53,9 @@ describe("ExampleStream", () => {
 
   it("refuses no examples, and a state of other data", () => {
     expect(() => new ExampleStream(0, shuffle)).toThrow("at least one example");
-    expect(() => new ExampleStream(5, shuffle).restore({ pass: 0, position: 5 })).toThrow("does not fit 5 examples");
+    expect(() => new ExampleStream(5, shuffle).restore({ pass: 0, position: 5 })).toThrow(
+      "does not fit 5 examples",
+    );
     expect(() => new ExampleStream(5, shuffle).restore({ pass: -1, position: 0 })).toThrow("does not fit");
   });
 });

@@ -4,7 +4,7 @@ export type Cell = string | number | undefined;
 
 /** RFC 4180 with \n line ends; NaN and undefined are empty. */
 export function toCsv(header: string[], rows: Cell[][]): string {
-  return [header, ...rows].map((row) => row.map(cell).join(",")).join("\n") + "\n";
+  return `${[header, ...rows].map((row) => row.map(cell).join(",")).join("\n")}\n`;
 }
 
 function cell(value: Cell): string {

@@ -202,7 +202,7 @@ describe("runs that are not tidy", () => {
     const first = all.slice(0, 33).map((line) => line.replace(/"sft":0\.[0-9]+/, '"sft":9.5'));
     const stop =
       '{"type":"end","step":20,"reason":"stopped","seconds":1,"stepsPerObjective":{"sft":9,"dpo":11}}';
-    await writeFile(path, [...first, stop, ...all].join("\n") + "\n");
+    await writeFile(path, `${[...first, stop, ...all].join("\n")}\n`);
     const { result, html } = await report(root, [dir]);
     expect(result.warnings.filter((w) => w.includes("unfinished") || w.includes("stopped"))).toEqual([]);
     expect(html.includes("9.5,") || html.includes(",9.5")).toBe(false);

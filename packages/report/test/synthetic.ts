@@ -164,9 +164,9 @@ export async function writeRun(root: string, spec: Synthetic): Promise<string> {
   await mkdir(dir, { recursive: true });
   await writeFile(
     join(dir, "metrics.jsonl"),
-    lines(spec)
+    `${lines(spec)
       .map((line) => JSON.stringify(line))
-      .join("\n") + "\n",
+      .join("\n")}\n`,
   );
   await writeFile(
     join(dir, "config.yaml"),

@@ -83,5 +83,8 @@ function describe(findings: Findings): string {
 function backendLines(backend: BackendInfo, chosen: DeviceInfo | null): string[] {
   const mark = backend.name === chosen?.backend ? "*" : " ";
   const reason = backend.reason === "" ? "" : `  ${backend.reason}`;
-  return [`${mark} ${String(backend.score).padStart(4)}  ${backend.name}${reason}`, `        ${backend.path}`];
+  return [
+    `${mark} ${String(backend.score).padStart(4)}  ${backend.name}${reason}`,
+    `        ${backend.path}`,
+  ];
 }

@@ -1,6 +1,12 @@
 /** `outright train --dry-run`: everything that comes before the first step, without it. */
 import { basename } from "node:path";
-import { type DatasetReport, loadDataset, loadTokenizer, type PairExample, type SftExample } from "@outright/data";
+import {
+  type DatasetReport,
+  loadDataset,
+  loadTokenizer,
+  type PairExample,
+  type SftExample,
+} from "@outright/data";
 import { loadModel, openDevice, type RunConfig } from "@outright/trainer";
 import { formatBytes, formatCount, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
@@ -35,7 +41,9 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
       truncate: config.truncate,
       ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
       onProgress: ({ bytes, totalBytes }) =>
-        progress(`reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`),
+        progress(
+          `reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`,
+        ),
     });
     const lengths = (examples as readonly (SftExample | PairExample)[]).map(tokensOf);
     objectives.push({ name, data: objective.data, report, ...summary(lengths) });
@@ -47,7 +55,9 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
     const parameters = model.parameters.reduce((total, parameter) => total + parameter.count, 0);
     model.dispose();
     if (isJson) {
-      output.out(`${JSON.stringify({ type: "dry-run", config, parameters, objectives, device: device.info })}\n`);
+      output.out(
+        `${JSON.stringify({ type: "dry-run", config, parameters, objectives, device: device.info })}\n`,
+      );
       return;
     }
     line.clear();
@@ -62,7 +72,10 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
   }
 }
 
-function objectiveLines({ name, data, report, meanTokens, longest }: ObjectiveFacts, config: RunConfig): string {
+function objectiveLines(
+  { name, data, report, meanTokens, longest }: ObjectiveFacts,
+  config: RunConfig,
+): string {
   const batch = config.objectives[name]?.batch ?? 0;
   const lines = [
     `${name}: ${formatWhole(report.kept)} of ${formatWhole(report.rows)} rows of ${basename(data)}, ${meanTokens.toFixed(0)} tokens each, at most ${longest}; ${batch} a step`,
@@ -78,11 +91,16 @@ function objectiveLines({ name, data, report, meanTokens, longest }: ObjectiveFa
 
 function tokensOf(example: SftExample | PairExample): number {
   const answers =
-    "responseIds" in example ? example.responseIds.length : example.chosenIds.length + example.rejectedIds.length;
+    "responseIds" in example
+      ? example.responseIds.length
+      : example.chosenIds.length + example.rejectedIds.length;
   return example.promptIds.length + answers;
 }
 
 function summary(lengths: readonly number[]): { meanTokens: number; longest: number } {
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  return { meanTokens: total / lengths.length, longest: lengths.reduce((most, length) => Math.max(most, length), 0) };
+  return {
+    meanTokens: total / lengths.length,
+    longest: lengths.reduce((most, length) => Math.max(most, length), 0),
+  };
 }

@@ -5,7 +5,8 @@ import type { Output } from "../terminal/output.js";
 import { INIT_TEMPLATE } from "./init-template.js";
 
 export function initCommand(path: string, output: Output): void {
-  if (![".yaml", ".yml"].includes(extname(path))) throw new Error(`${path}: give the config a name that ends in .yaml`);
+  if (![".yaml", ".yml"].includes(extname(path)))
+    throw new Error(`${path}: give the config a name that ends in .yaml`);
   if (existsSync(path)) throw new Error(`${path} is there already; give another name, or remove it first`);
   try {
     // "wx": should it appear in this very moment, it still is not overwritten

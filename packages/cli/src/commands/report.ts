@@ -10,7 +10,11 @@ export async function reportCommand(
   output: Output,
 ): Promise<void> {
   const out = flags.out ?? (runs.length === 1 ? join(runs[0] as string, "report.html") : "report.html");
-  const report = await renderReport({ runs, out, ...(flags.title === undefined ? {} : { title: flags.title }) });
+  const report = await renderReport({
+    runs,
+    out,
+    ...(flags.title === undefined ? {} : { title: flags.title }),
+  });
   for (const warning of report.warnings) output.err(`warning: ${warning}\n`);
   output.out(`${report.path} (${formatBytes(report.bytes)})\n`);
 }

@@ -40,7 +40,9 @@ export async function trainCommand(
   if (flags.resume !== undefined) {
     const state = resumeState(config);
     if (state.kind === "finished") {
-      tell(`${config.out} is finished: ${formatWhole(state.step)} steps, the model is in ${join(config.out, "model")}`);
+      tell(
+        `${config.out} is finished: ${formatWhole(state.step)} steps, the model is in ${join(config.out, "model")}`,
+      );
       return 0;
     }
     if (state.kind === "nothing") tell(`nothing to resume in ${config.out}: starting from the beginning`);
@@ -79,14 +81,18 @@ function loadRun(
   resume: string | true | undefined,
   overrides: Record<string, string>,
 ): RunConfig {
-  const isRunDirectory = typeof resume === "string" && statSync(resume, { throwIfNoEntry: false })?.isDirectory();
+  const isRunDirectory =
+    typeof resume === "string" && statSync(resume, { throwIfNoEntry: false })?.isDirectory();
   if (typeof resume === "string" && !isRunDirectory) {
     // `train --resume run.yaml`
     if (configPath === undefined && existsSync(resume)) return loadConfig(resume, { overrides });
     if (configPath === undefined) throw new Error(`--resume: no such run directory: ${resume}`);
   }
   if (configPath === undefined && !isRunDirectory) {
-    throw new UsageError("train needs a config file (`outright init` writes one) or --resume with a run's directory", "train");
+    throw new UsageError(
+      "train needs a config file (`outright init` writes one) or --resume with a run's directory",
+      "train",
+    );
   }
   // a run that was moved goes on where it is now
   const moved = typeof resume === "string" ? { out: resolve(resume) } : {};
@@ -98,7 +104,8 @@ function loadRun(
 }
 
 function closingLines({ out, reason, step, seconds }: TrainResult, knowsConfig: boolean): string {
-  const kept = ([name, path]: [string, string]): string => (existsSync(path) ? `  ${name.padEnd(8)} ${path}\n` : "");
+  const kept = ([name, path]: [string, string]): string =>
+    existsSync(path) ? `  ${name.padEnd(8)} ${path}\n` : "";
   const files: [string, string][] = [
     ["metrics", join(out, "metrics.jsonl")],
     ["report", join(out, "report.html")],

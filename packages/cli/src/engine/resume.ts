@@ -25,7 +25,8 @@ export function resumeState(config: RunConfig): ResumeState {
   const end = lastMetricsLine(join(config.out, "metrics.jsonl"));
   // the model is written last: killed in between, the run is not finished
   const hasModel = existsSync(join(config.out, "model", "config.json"));
-  if (hasModel && end?.type === "end" && end.reason === "finished") return { kind: "finished", step: end.step ?? config.steps };
+  if (hasModel && end?.type === "end" && end.reason === "finished")
+    return { kind: "finished", step: end.step ?? config.steps };
   return hasCheckpoint(config.out) ? { kind: "unfinished" } : { kind: "nothing" };
 }
 
@@ -37,7 +38,9 @@ function hasCheckpoint(out: string): boolean {
 /** The last whole line; a line that was cut by a crash counts as no line. */
 function lastMetricsLine(path: string): { type?: string; reason?: string; step?: number } | undefined {
   if (!existsSync(path)) return undefined;
-  const lines = tail(path, 65536).split("\n").filter((line) => line !== "");
+  const lines = tail(path, 65536)
+    .split("\n")
+    .filter((line) => line !== "");
   try {
     return JSON.parse(lines.at(-1) ?? "null") ?? undefined;
   } catch {

@@ -94,7 +94,8 @@ function startLines(event: StartEvent): string {
 
 function evalLine(event: EvalEvent): string {
   const gaps = event.gaps === undefined ? "" : `  gaps ${formatLosses(event.gaps)}`;
-  const distance = event.idealDistance === undefined ? "" : `  ideal distance ${event.idealDistance.toFixed(4)}`;
+  const distance =
+    event.idealDistance === undefined ? "" : `  ideal distance ${event.idealDistance.toFixed(4)}`;
   return `step ${formatWhole(event.step)} held-out  ${formatLosses(event.losses)}${gaps}${distance}`;
 }
 

@@ -1,0 +1,100 @@
+// Buffers and copies.
+#include <algorithm>
+#include <cstring>
+
+#include "check.h"
+#include "operations.h"
+
+namespace outright::cpu {
+
+namespace {
+
+// The bytes of elements [offset, offset + count) of a tensor.
+struct Span {
+  char* data;
+  size_t bytes;
+};
+
+Span span(const Check& check, const outright_tensor* tensor, const char* name, int64_t offset, int64_t count) {
+  if (!tensor) check.invalid("%s is missing", name);
+  const int64_t size = dtype_bytes(tensor->dtype);
+  if (size == 0)
+    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32 and int32 only", name,
+         dtype_name(tensor->dtype));
+  if (offset < 0 || count < 0 || offset > tensor->count || count > tensor->count - offset)
+    check.invalid("elements %lld to %lld are outside %s, which has %lld", static_cast<long long>(offset),
+                  static_cast<long long>(offset + count), name, static_cast<long long>(tensor->count));
+  return {static_cast<char*>(tensor->data) + offset * size, static_cast<size_t>(count * size)};
+}
+
+}  // namespace
+
+void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor) {
+  const Check check("alloc");
+  check.host(tensor, "tensor", 1);
+  *tensor = {nullptr, 0, dtype};
+  const int64_t size = dtype_bytes(dtype);
+  if (size == 0)
+    fail(OUTRIGHT_UNSUPPORTED, "alloc: no buffers of %s; this backend stores float32 and int32 only",
+         dtype_name(dtype));
+  check.sizes({{"count", count}});
+  tensor->data = device.allocator.allocate(check.elements("the buffer", {count, size}));
+  tensor->count = count;
+}
+
+void release(Device& device, const outright_tensor* tensor) {
+  const Check check("free");
+  check.host(tensor, "tensor", 1);
+  if (!device.allocator.release(tensor->data)) check.invalid("the pointer is not a live buffer of this device");
+}
+
+void memory_stats(Device& device, outright_memory_stats* stats) {
+  const Allocator& allocator = device.allocator;
+  *stats = {allocator.live_bytes(), allocator.peak_bytes(), allocator.cached_bytes(), allocator.live_buffers(),
+            device.workspace_bytes()};
+}
+
+void reset_peak(Device& device) { device.allocator.reset_peak(); }
+
+void trim(Device& device) {
+  device.allocator.trim();
+  device.release_workspace();
+}
+
+void write(Device&, const outright_tensor* target, int64_t offset, const void* source, int64_t count) {
+  const Check check("write");
+  const Span to = span(check, target, "the buffer", offset, count);
+  check.host(source, "source", count);
+  if (to.bytes) std::memcpy(to.data, source, to.bytes);
+}
+
+void read(Device&, const outright_tensor* source, int64_t offset, void* target, int64_t count) {
+  const Check check("read");
+  const Span from = span(check, source, "the buffer", offset, count);
+  check.host(target, "target", count);
+  if (from.bytes) std::memcpy(target, from.data, from.bytes);
+}
+
+void copy(Device&, const outright_tensor* target, int64_t target_offset, const outright_tensor* source,
+          int64_t source_offset, int64_t count) {
+  const Check check("copy");
+  const Span to = span(check, target, "target", target_offset, count);
+  const Span from = span(check, source, "source", source_offset, count);
+  if (target->dtype != source->dtype)
+    check.invalid("target is %s, source %s", dtype_name(target->dtype), dtype_name(source->dtype));
+  if (to.bytes) std::memmove(to.data, from.data, to.bytes);
+}
+
+void fill(Device&, const outright_tensor* target, double value) {
+  const Check check("fill");
+  const Span to = span(check, target, "the buffer", 0, target ? target->count : 0);
+  if (target->dtype == OUTRIGHT_FLOAT32) {
+    std::fill_n(static_cast<float*>(target->data), target->count, static_cast<float>(value));
+    return;
+  }
+  if (!(value >= INT32_MIN && value <= INT32_MAX) || value != static_cast<int32_t>(value))
+    check.invalid("%g is not a whole number that int32 holds", value);
+  if (to.bytes) std::fill_n(static_cast<int32_t*>(target->data), target->count, static_cast<int32_t>(value));
+}
+
+}  // namespace outright::cpu

@@ -1,0 +1,38 @@
+// Reductions and passes over one row of D floats. The order of summation depends on D alone.
+#pragma once
+
+#include <algorithm>
+
+#include "vec.h"
+
+namespace outright::cpu {
+
+// Calls body(d, n) for the vectors of a row: elements d ... d + n, n = kLanes but for the last.
+template <typename Body>
+inline void for_vectors(int64_t D, const Body& body) {
+  int64_t d = 0;
+  for (; d + kLanes <= D; d += kLanes) body(d, int64_t{kLanes});
+  if (d < D) body(d, D - d);
+}
+
+inline Vec load_n(const float* p, int64_t n) { return n == kLanes ? load(p) : load_first(p, n); }
+inline void store_n(float* p, Vec v, int64_t n) {
+  if (n == kLanes)
+    store(p, v);
+  else
+    store_first(p, v, n);
+}
+
+// Sum over d of term(d, n), a vector that is zero beyond its n elements.
+template <typename Term>
+inline float row_sum(int64_t D, const Term& term) {
+  Vec sums[2] = {};
+  int turn = 0;
+  for_vectors(D, [&](int64_t d, int64_t n) {
+    sums[turn] += term(d, n);
+    turn ^= 1;
+  });
+  return sum_lanes(sums[0] + sums[1]);
+}
+
+}  // namespace outright::cpu

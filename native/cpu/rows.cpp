@@ -1,0 +1,33 @@
+// Rows of a matrix by index: picks the tokens that carry loss, and puts their gradient back.
+#include <algorithm>
+
+#include "check.h"
+#include "operations.h"
+#include "scatter.h"
+
+namespace outright::cpu {
+
+void gather_rows(Device& device, const outright_tensor* x, const outright_tensor* rows, const outright_tensor* y,
+                 int64_t N, int64_t T, int64_t D) {
+  Check check("gather_rows");
+  check.sizes({{"N", N}, {"T", T}, {"D", D}});
+  const int32_t* ROWS = check.indices(rows, "rows", N, T);
+  const float* X = check.input(x, "x", {T, D});
+  float* Y = check.output(y, "y", {N, D});
+  check.separate();
+  gather(device, X, ROWS, Y, N, D);
+}
+
+void gather_rows_backward(Device& device, const outright_tensor* dy, const outright_tensor* rows,
+                          const outright_tensor* dx, int64_t N, int64_t T, int64_t D, int32_t accumulate) {
+  Check check("gather_rows_backward");
+  check.sizes({{"N", N}, {"T", T}, {"D", D}});
+  const int32_t* ROWS = check.indices(rows, "rows", N, T);
+  const float* DY = check.input(dy, "dy", {N, D});
+  float* DX = check.output(dx, "dx", {T, D});
+  check.separate();
+  if (!accumulate) std::fill_n(DX, T * D, 0.0f);
+  scatter_add(device, DY, ROWS, DX, N, D);
+}
+
+}  // namespace outright::cpu

@@ -1,0 +1,47 @@
+// How operations cut their work into tiles. Everything here depends on shapes alone.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "device.h"
+
+namespace outright::cpu {
+
+// Part i of [0, size) cut into parts of `step`.
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+inline Range part(int64_t i, int64_t step, int64_t size) {
+  return {i * step, std::min(size, (i + 1) * step)};
+}
+
+// A grid of square tiles over a matrix [rows, columns]: as large as leaves a good number of them.
+struct Grid {
+  int64_t rows, columns, step, tiles;
+
+  Grid(int64_t rows_, int64_t columns_) : rows(rows_), columns(columns_) {
+    constexpr int64_t kEnough = 16;
+    for (step = 256; step > 64; step /= 2)
+      if (ceil_div(rows, step) * ceil_div(columns, step) >= kEnough) break;
+    tiles = ceil_div(rows, step) * ceil_div(columns, step);
+  }
+  // Tiles below one another are neighbours in number, since they share the weights of their columns.
+  Range row(int64_t tile) const { return part(tile % ceil_div(rows, step), step, rows); }
+  Range column(int64_t tile) const { return part(tile / ceil_div(rows, step), step, columns); }
+};
+
+// Elements of flat arrays that one thread takes at a time.
+inline constexpr int64_t kChunk = 16384;
+
+// Calls body(begin, end) for chunks of [0, count). `cost` is a rough count of operations per element.
+template <typename Body>
+void for_chunks(Device& device, int64_t count, double cost, const Body& body) {
+  device.pool.run(ceil_div(count, kChunk), cost * static_cast<double>(count), [&](int64_t tile, int) {
+    const Range chunk = part(tile, kChunk, count);
+    body(chunk.begin, chunk.end);
+  });
+}
+
+}  // namespace outright::cpu

@@ -1,0 +1,132 @@
+#include "../oracle/optimizer.h"
+
+#include <array>
+
+#include "ops.h"
+
+namespace outright::test {
+
+namespace {
+
+std::string Indexed(const std::string& name, size_t i) { return name + std::to_string(i); }
+
+std::vector<outright_tensor> List(const Call& a, const std::string& name, size_t count) {
+  std::vector<outright_tensor> tensors;
+  for (size_t i = 0; i < count; ++i) tensors.push_back(*a(Indexed(name, i)));
+  return tensors;
+}
+
+void FillNorm(Case& c, const std::vector<std::vector<double>>& values) {
+  const size_t count = values.size();
+  for (size_t i = 0; i < count; ++i) c.Input(Indexed("x", i), values[i]);
+  c.HostOutput("norm", 1);
+  c.run = [=](const Call& a) {
+    const std::vector<outright_tensor> tensors = List(a, "x", count);
+    return a.api.global_norm(a.device, tensors.data(), static_cast<int64_t>(count), a.Host("norm"));
+  };
+  c.oracle = [=](Values& a) {
+    std::vector<const std::vector<double>*> tensors;
+    for (size_t i = 0; i < count; ++i) tensors.push_back(&a.Find(Indexed("x", i)).values);
+    *a["norm"] = oracle::GlobalNorm(tensors);
+  };
+  c.argument_checks = false;  // any length will do
+}
+
+void AddGlobalNorm(Suite& suite) {
+  const auto add = [&](const std::string& name, const std::vector<int64_t>& counts, double size) {
+    suite.Add("global_norm", name, [=](Case& c, Random& r) {
+      std::vector<std::vector<double>> values;
+      for (const int64_t count : counts) values.push_back(r.Normal(count, size));
+      FillNorm(c, values);
+    });
+  };
+  add("no tensor", {}, 1.0);
+  add("one number", {1}, 1.0);
+  add("several with an empty one", {7, 0, 1000, 31, 128}, 1.0);
+  add("values of 1e30, whose squares float32 lacks", {100, 3}, 1e30);
+  add("values of 1e-30", {100, 3}, 1e-30);
+  add("70001", {70001}, 0.01);
+  for (const double special : {kNaN, kInfinity, -kInfinity}) {
+    suite.Add("global_norm", "of one " + std::to_string(special), [=](Case& c, Random& r) {
+      std::vector<double> x = r.Normal(50);
+      x[49] = special;
+      FillNorm(c, {r.Normal(10), std::move(x), r.Normal(5)});
+    });
+  }
+  suite.AddPerf("global_norm", "8M", [](Case& c, Random& r) { FillNorm(c, {r.Normal(1 << 23)}); });
+}
+
+void FillAdamW(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWSettings& settings, Random& r,
+               bool fresh, double gradient_size = 1.0) {
+  const size_t n = counts.size();
+  for (size_t i = 0; i < n; ++i) {
+    // Every third parameter is zero, so that the update itself is seen, not only the sum.
+    std::vector<double> p = r.Normal(counts[i]);
+    for (size_t k = 0; k < p.size(); k += 3) p[k] = 0.0;
+    std::vector<double> v = r.Normal(counts[i], gradient_size);
+    for (double& value : v) value *= value;
+    c.InOut(Indexed("p", i), std::move(p), {3e-7, 1e-6, settings.lr});
+    c.Input(Indexed("g", i), r.Normal(counts[i], gradient_size));
+    c.InOut(Indexed("m", i), fresh ? Zeros(counts[i]) : r.Normal(counts[i], gradient_size), {3e-7, 1e-6, 0.0});
+    c.InOut(Indexed("v", i), fresh ? Zeros(counts[i]) : std::move(v), {3e-7, 1e-6, 0.0});
+  }
+  c.run = [=](const Call& a) {
+    const outright_adamw_settings abi{settings.lr,           settings.beta1, settings.beta2,     settings.eps,
+                                      settings.weight_decay, settings.step,  settings.grad_scale};
+    const auto [p, g, m, v] = std::array{List(a, "p", n), List(a, "g", n), List(a, "m", n), List(a, "v", n)};
+    return a.api.adamw(a.device, p.data(), g.data(), m.data(), v.data(), static_cast<int64_t>(n), &abi);
+  };
+  c.oracle = [=](Values& a) {
+    for (size_t i = 0; i < n; ++i) {
+      oracle::AdamW(a[Indexed("p", i)], a[Indexed("g", i)], a[Indexed("m", i)], a[Indexed("v", i)], counts[i],
+                    settings);
+    }
+  };
+  double total = 0.0;
+  for (const int64_t count : counts) total += static_cast<double>(count);
+  c.work = {15.0 * total, 28.0 * total};
+}
+
+void AddAdamW(Suite& suite) {
+  const oracle::AdamWSettings plain{1e-3, 0.9, 0.95, 1e-8, 0.0, 1.0, 1};
+  const auto add = [&](const std::string& name, std::vector<int64_t> counts, oracle::AdamWSettings settings,
+                       bool fresh, double gradient_size = 1.0) {
+    suite.Add("adamw", name, [=](Case& c, Random& r) { FillAdamW(c, counts, settings, r, fresh, gradient_size); });
+  };
+  add("first step", {7}, plain, true);
+  add("several tensors", {1, 31, 0, 1000, 128}, plain, true);
+  add("no tensor", {}, plain, true);
+  add("step 1000", {1000}, {1e-3, 0.9, 0.999, 1e-8, 0.0, 1.0, 1000}, false);
+  add("weight decay and clipping", {513, 3}, {5e-2, 0.9, 0.95, 1e-8, 0.1, 0.125, 7}, false);
+  add("tiny gradients, where eps rules", {100}, {1e-3, 0.9, 0.999, 1e-8, 0.01, 1.0, 3}, false, 1e-9);
+  add("large gradients", {100}, {1e-3, 0.9, 0.999, 1e-8, 0.0, 1e-3, 2}, false, 1e4);
+  add("learning rate 0", {100}, {0.0, 0.9, 0.999, 1e-8, 0.1, 1.0, 2}, false);
+  if (!suite.quick) add("70001", {70001}, {5e-5, 0.9, 0.95, 1e-8, 0.01, 0.5, 20}, false);
+  suite.Add("adamw", "NaN in one gradient", [=](Case& c, Random& r) {
+    FillAdamW(c, {40}, plain, r, false);
+    c.Find("g0").values[39] = kNaN;
+  });
+  suite.Add("adamw", "tensors of unlike lengths", [=](Case& c, Random& r) {
+    FillAdamW(c, {5, 6}, plain, r, false);
+    c.Find("m1").values.pop_back();
+    c.expected = OUTRIGHT_INVALID;
+    c.mention = "adamw";
+  });
+  suite.Add("adamw", "step 0", [=](Case& c, Random& r) {
+    oracle::AdamWSettings settings = plain;
+    settings.step = 0;
+    FillAdamW(c, {5}, settings, r, false);
+    c.expected = OUTRIGHT_INVALID;
+    c.mention = "step";
+  });
+  suite.AddPerf("adamw", "8M", [=](Case& c, Random& r) { FillAdamW(c, {1 << 23}, plain, r, false); });
+}
+
+}  // namespace
+
+void AddOptimizer(Suite& suite) {
+  AddGlobalNorm(suite);
+  AddAdamW(suite);
+}
+
+}  // namespace outright::test
