@@ -9,8 +9,8 @@
 //   support     CSV of operation x dtype
 //   perf        time, GFLOP/s and GB/s of larger shapes
 //
-// Ends with "N passed, M failed"; exit status 1 when something failed, 2 when it could not begin, 77 when the
-// backend cannot run on this machine.
+// Ends with "N passed, M failed"; exit status 1 when something failed, 2 when it could not begin, 77 with a line
+// SKIPPED when this machine lacks what was asked for.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -99,8 +99,7 @@ int Main(int argc, char** argv) {
   const Options& options = arguments.options;
   const Library library(arguments.backend);
   if (library.api().score() <= 0) {
-    std::printf("SKIPPED %s: %s\n", library.api().name, library.api().reason());
-    return 77;
+    throw Unsupported(std::string(library.api().name) + " cannot run here: " + library.api().reason());
   }
   const Suite suite = MakeSuite(arguments.quick);
   Device device(library.api(), options.threads, options.matmul);
@@ -146,6 +145,9 @@ int Main(int argc, char** argv) {
 int main(int argc, char** argv) {
   try {
     return outright::test::Main(argc, argv);
+  } catch (const outright::test::Unsupported& error) {
+    std::printf("SKIPPED %s\n", error.what());
+    return 77;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "op_test: %s\n", error.what());
     return 2;

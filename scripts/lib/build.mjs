@@ -45,8 +45,6 @@ export async function buildNative({ compiler, cmake }) {
     (say) =>
       run("pnpm", ["--filter", "@outright/native", "run", script], {
         log: "native",
-        // Where g++ is too old and clang++ serves, cmake must not pick g++.
-        env: compiler.command === "g++" ? {} : { CXX: compiler.command },
         onLine: (text) => progressOf(text) && say(`compiling the addon ${progressOf(text)}`),
       }),
   );

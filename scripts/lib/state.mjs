@@ -26,10 +26,9 @@ export function writeState(changes) {
 export function filesBelow(directory, skip = () => false) {
   const found = [];
   for (const entry of readdirSync(directory, { withFileTypes: true })) {
-    if (skip(entry.name)) continue;
     const path = join(directory, entry.name);
-    if (entry.isDirectory()) found.push(...filesBelow(path, skip));
-    else if (entry.isFile()) found.push(path);
+    if (entry.isFile()) found.push(path);
+    else if (entry.isDirectory() && !skip(entry.name)) found.push(...filesBelow(path, skip));
   }
   return found.sort();
 }

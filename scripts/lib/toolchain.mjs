@@ -180,6 +180,8 @@ export async function ensureToolchain() {
       log: attempt?.log,
     });
   }
+  // Where g++ is too old and clang++ serves, cmake must not pick g++.
+  if (tools.compiler.command !== "g++") process.env.CXX = tools.compiler.command;
   const parts = [
     `${tools.compiler.command} ${tools.compiler.version}`,
     tools.cmake ? `cmake ${tools.cmake}` : "no cmake: node-gyp builds instead",

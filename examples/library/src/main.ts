@@ -12,7 +12,10 @@ const given = process.argv[2];
 const folder = given ?? mkdtempSync(join(tmpdir(), "outright-example-"));
 
 writeTinyModel(join(folder, "model"));
-writeRows("instructions.jsonl", sums((a, b) => ({ prompt: `${a} + ${b} =`, response: ` ${a + b}` })));
+writeRows(
+  "instructions.jsonl",
+  sums((a, b) => ({ prompt: `${a} + ${b} =`, response: ` ${a + b}` })),
+);
 writeRows(
   "preferences.jsonl",
   sums((a, b) => ({ prompt: `${a} + ${b} =`, chosen: ` ${a + b}, please`, rejected: ` ${a + b}!` })),

@@ -34,7 +34,15 @@ export function writeTinyModel(directory: string): void {
     truncation: null,
     padding: null,
     added_tokens: [
-      { id: END_ID, content: END, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+      {
+        id: END_ID,
+        content: END,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+      },
     ],
     normalizer: null,
     pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },

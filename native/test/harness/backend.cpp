@@ -3,7 +3,6 @@
 #include <dlfcn.h>
 
 #include <cstring>
-#include <stdexcept>
 
 namespace outright::test {
 
@@ -26,9 +25,9 @@ Device::Device(const outright_backend& api, int threads, const std::string& matm
   outright_open_options options{};
   options.threads = threads;
   options.matmul = matmul.empty() ? nullptr : matmul.c_str();
-  if (api_.open(&options, &device_) != OUTRIGHT_OK) {
-    throw std::runtime_error(std::string("cannot open a device: ") + api_.last_error(nullptr));
-  }
+  const outright_status status = api_.open(&options, &device_);
+  if (status == OUTRIGHT_UNSUPPORTED) throw Unsupported(api_.last_error(nullptr));
+  if (status != OUTRIGHT_OK) throw std::runtime_error(std::string("cannot open a device: ") + api_.last_error(nullptr));
 }
 
 Device::~Device() { api_.close(device_); }

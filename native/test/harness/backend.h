@@ -3,6 +3,7 @@
 
 #include <outright/backend.h>
 
+#include <stdexcept>
 #include <string>
 
 namespace outright::test {
@@ -20,7 +21,12 @@ class Library {
   const outright_backend* api_ = nullptr;
 };
 
-// An open device. Throws std::runtime_error with the backend's message when it cannot be opened.
+// What a backend says it cannot do here, such as a matrix product that is not installed.
+struct Unsupported : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// An open device. Throws Unsupported, or std::runtime_error with the backend's message when it cannot be opened.
 class Device {
  public:
   Device(const outright_backend& api, int threads, const std::string& matmul);

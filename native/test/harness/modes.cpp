@@ -223,7 +223,7 @@ void RunGrad(const Suite& suite, Device& device, const Options& options, Tally& 
     bool differentiable = true;
     const std::string failure = Guarded([&]() -> std::string {
       const Case c = entry.build();
-      differentiable = !c.derivatives.empty();
+      differentiable = !c.derivatives.empty() && c.expected == OUTRIGHT_OK;
       if (!differentiable) return "";
       Execution execution(device, c);
       const outright_status status = execution.Run();

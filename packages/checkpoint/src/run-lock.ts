@@ -2,7 +2,7 @@
  * A lock against two processes in one run directory: a file that names its holder. It is linked into place complete,
  * so it is never seen empty. A dead holder's lock is taken over.
  */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { isJsonObject, type JsonValue } from "./json.js";
@@ -34,9 +34,10 @@ export function acquireLock(lock: string): void {
     host: hostname(),
     since: new Date().toISOString(),
   };
-  const temporary = `${lock}.outright-${process.pid}`;
+  const temporary = `${lock}.new-${process.pid}`;
   try {
     writeFileSync(temporary, `${JSON.stringify(mine)}\n`);
+    sweep(lock);
     while (!linkExclusively(temporary, lock)) {
       refuseIfHeld(lock);
       removeStale(lock);
@@ -45,6 +46,14 @@ export function acquireLock(lock: string): void {
     throw writeError(error, "the run's lock", lock);
   } finally {
     rmSync(temporary, { force: true });
+  }
+}
+
+/** Removes what processes left that died while they took the lock. */
+function sweep(lock: string): void {
+  for (const name of readdirSync(dirname(lock))) {
+    const owner = /^\.lock\.(?:new|stale)-(\d+)$/.exec(name)?.[1];
+    if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(dirname(lock), name), { force: true });
   }
 }
 

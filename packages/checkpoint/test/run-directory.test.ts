@@ -111,6 +111,8 @@ describe("opening", () => {
     mkdirSync(join(dir, `.model.outright-old-${dead}`));
     writeFileSync(join(dir, `.model.outright-old-${dead}`, "config.json"), "{}");
     writeFileSync(join(dir, `.config.yaml.outright-tmp-${process.ppid}`), "");
+    writeFileSync(join(dir, `.lock.new-${dead}`), "");
+    writeFileSync(join(dir, `.lock.stale-${dead}`), "");
     openRun(dir, true);
     expect(readdirSync(join(dir, "checkpoints"))).toEqual(["step-1"]);
     expect(readdirSync(join(dir, "model"))).toEqual(["config.json"]);

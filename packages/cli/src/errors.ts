@@ -23,7 +23,10 @@ export function errorLines(error: unknown, withStack: boolean): string {
 
 /** Commander's "error: unknown option '--x'\n(Did you mean --y?)" as one line with a hint. */
 export function usageError(error: CommanderError, command: string): UsageError {
-  const [first = "", ...rest] = error.message.replace(/^error: /, "").replace(/\.$/, "").split("\n");
+  const [first = "", ...rest] = error.message
+    .replace(/^error: /, "")
+    .replace(/\.$/, "")
+    .split("\n");
   const hint = rest
     .join(" ")
     .replace(/^\(|\)$/g, "")

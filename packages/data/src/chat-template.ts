@@ -1,5 +1,5 @@
 import { Template } from "@huggingface/jinja";
-import { tokenContent } from "./tokenizer.js";
+import { tokenContent } from "./special-tokens.js";
 import type { ChatMessage } from "./types.js";
 
 /** Renders messages to one text; with `addGenerationPrompt` it ends where the assistant's answer begins. */

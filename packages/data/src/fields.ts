@@ -1,7 +1,15 @@
-import type { Pair } from "./templates.js";
 import type { ChatMessage, DataFormat } from "./types.js";
 
 type Row = Record<string, unknown>;
+
+/** What a row asks: a text as it is, or the turns of a conversation up to the answer. */
+export type Question =
+  | { instruction: string; input?: string }
+  | { messages: ChatMessage[] }
+  | { dialogue: string; messages: ChatMessage[] };
+
+/** A preference pair before rendering. */
+export type Pair = { question: Question; chosen: string; rejected: string } | { drop: string };
 
 const NEEDED: Record<DataFormat, string> = {
   alpaca: "instruction and output (input may be missing or empty)",

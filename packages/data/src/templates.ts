@@ -1,4 +1,12 @@
-import { alpacaFields, hhDialogues, messageList, pairTexts, textField } from "./fields.js";
+import {
+  alpacaFields,
+  hhDialogues,
+  messageList,
+  type Pair,
+  pairTexts,
+  type Question,
+  textField,
+} from "./fields.js";
 import type { ChatMessage, DataFormat, TemplateName, Tokenizer } from "./types.js";
 
 /** A row as text: an SFT example, a preference pair, or why the row cannot be one (it is then dropped and counted). */
@@ -12,12 +20,6 @@ export function defaultTemplate(format: DataFormat): TemplateName {
   if (format === "alpaca") return "alpaca";
   return format === "messages" ? "chat" : "plain";
 }
-
-/** What a row asks: a text as it is, or the turns of a conversation up to the answer. */
-export type Question =
-  | { instruction: string; input?: string }
-  | { messages: ChatMessage[] }
-  | { dialogue: string; messages: ChatMessage[] };
 
 /**
  * Renders one row of a data file to a prompt text and its response text(s), before any tokenisation.
@@ -92,9 +94,6 @@ interface Context {
   where: string;
   tokenizer: Tokenizer | undefined;
 }
-
-/** A preference pair before rendering. */
-export type Pair = { question: Question; chosen: string; rejected: string } | { drop: string };
 
 function renderPair(pair: Pair, context: Context): RenderedRow {
   if ("drop" in pair) return pair;

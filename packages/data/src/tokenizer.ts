@@ -1,16 +1,12 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ChatTemplate, chatTemplate } from "./chat-template.js";
+import { type Json, parseObject, readText } from "./json-file.js";
 import { Tokenizer as HuggingFaceTokenizer, type LibraryTokenizer } from "./library.js";
+import { prefixOf, type SpecialTokens, specialTokens } from "./special-tokens.js";
 import { byteEnds } from "./token-bytes.js";
 import type { ChatMessage, Tokenizer } from "./types.js";
 import { rememberWords } from "./word-cache.js";
-
-type Json = Record<string, unknown>;
-
-/** End-of-text tokens of well-known families, for a tokenizer.json that stands alone. */
-const KNOWN_EOS = ["<|endoftext|>", "</s>", "<|end_of_text|>", "<|im_end|>", "<eos>"];
 
 /**
  * Loads the tokenizer of a Hugging Face directory: `tokenizer.json`, and where they exist `tokenizer_config.json`,
@@ -71,79 +67,6 @@ function build(json: Json, config: Json, path: string): LibraryTokenizer {
   }
 }
 
-interface SpecialTokens {
-  eosId: number;
-  bosId: number | null;
-}
-
-async function specialTokens(
-  directory: string,
-  library: LibraryTokenizer,
-  config: Json,
-  specialMap: Json,
-): Promise<SpecialTokens> {
-  const named = (key: string): number | null => {
-    const name = tokenContent(config[key]) ?? tokenContent(specialMap[key]);
-    if (name === null) return null;
-    const id = library.token_to_id(name);
-    if (id === undefined)
-      throw new Error(`${directory}: ${key} "${name}" is not in the vocabulary of tokenizer.json`);
-    return id;
-  };
-  let eosId = named("eos_token");
-  let bosId = named("bos_token");
-  for (const file of ["generation_config.json", "config.json"]) {
-    if (eosId !== null && bosId !== null) break;
-    const text = await readText(join(directory, file));
-    if (text === null) continue;
-    const values = parseObject(text, join(directory, file));
-    eosId ??= firstId(values["eos_token_id"]);
-    bosId ??= firstId(values["bos_token_id"]);
-  }
-  const added = library.get_added_tokens_decoder();
-  for (const name of KNOWN_EOS) {
-    if (eosId !== null) break;
-    const id = library.token_to_id(name);
-    if (id !== undefined && added.has(id)) eosId = id;
-  }
-  if (eosId === null) {
-    throw new Error(`${directory}: no end-of-text token; name it as eos_token in tokenizer_config.json`);
-  }
-  for (const [what, id] of Object.entries({ eos_token_id: eosId, bos_token_id: bosId })) {
-    if (id !== null && library.id_to_token(id) === undefined) {
-      // A model may pad its vocabulary; a begin token that the tokenizer lacks is simply not used.
-      if (what === "bos_token_id") bosId = null;
-      else throw new Error(`${directory}: ${what} ${id} is not in the vocabulary of tokenizer.json`);
-    }
-  }
-  return { eosId, bosId };
-}
-
-/** A special token as the files write it: a string, or an object with its content. */
-export function tokenContent(value: unknown): string | null {
-  if (typeof value === "string") return value;
-  if (typeof value === "object" && value !== null && "content" in value) return tokenContent(value.content);
-  return null;
-}
-
-function firstId(value: unknown): number | null {
-  const id = Array.isArray(value) ? value[0] : value;
-  return Number.isInteger(id) ? (id as number) : null;
-}
-
-/** The ids that the post-processor puts in front of a text; what it puts behind is left out. */
-function prefixOf(library: LibraryTokenizer, config: Json, bosId: number | null): number[] {
-  const bare = library.encode("a", { add_special_tokens: false }).ids;
-  const full = library.encode("a", { add_special_tokens: true }).ids;
-  let at = 0;
-  while (at < full.length - bare.length && !bare.every((id, i) => full[at + i] === id)) at++;
-  const prefix = full.slice(0, at);
-  // transformers' Llama and GPT-NeoX classes rebuild the post-processor from this flag.
-  if (config["add_bos_token"] === true && prefix.length === 0 && bosId !== null) return [bosId];
-  if (config["add_bos_token"] === false && prefix.length === 1 && prefix[0] === bosId) return [];
-  return prefix;
-}
-
 interface DirectoryTokenizerParts extends SpecialTokens {
   directory: string;
   library: LibraryTokenizer;
@@ -163,6 +86,7 @@ class DirectoryTokenizer implements Tokenizer {
   readonly hasChatTemplate: boolean;
   readonly #parts: DirectoryTokenizerParts;
   readonly #addedIds: Set<number>;
+  readonly #specialIds: Set<number>;
 
   constructor(parts: DirectoryTokenizerParts) {
     this.#parts = parts;
@@ -171,7 +95,9 @@ class DirectoryTokenizer implements Tokenizer {
     this.hash = parts.hash;
     this.prefixIds = parts.prefixIds;
     this.hasChatTemplate = parts.template !== null;
-    this.#addedIds = new Set(parts.library.get_added_tokens_decoder().keys());
+    const added = [...parts.library.get_added_tokens_decoder()];
+    this.#addedIds = new Set(added.map(([id]) => id));
+    this.#specialIds = new Set(added.filter(([, { special }]) => special).map(([id]) => id));
     let largest = -1;
     for (const id of parts.library.model.tokens_to_ids.values()) largest = Math.max(largest, id);
     this.vocabSize = largest + 1;
@@ -187,7 +113,7 @@ class DirectoryTokenizer implements Tokenizer {
     const known = Array.from(ids).filter((id) => this.token(id) !== undefined);
     if (known.length === 0) return "";
     const { library } = this.#parts;
-    const shown = options.skipSpecialTokens ? known.filter((id) => !this.#isSpecial(id)) : known;
+    const shown = options.skipSpecialTokens ? known.filter((id) => !this.#specialIds.has(id)) : known;
     if (shown.length === 0) return "";
     return library.decode(shown, { clean_up_tokenization_spaces: false });
   }
@@ -223,31 +149,4 @@ class DirectoryTokenizer implements Tokenizer {
     const promptTokens = ends.findIndex((end) => end > seam);
     return { ids, promptTokens: promptTokens < 0 ? ids.length : promptTokens };
   }
-
-  #isSpecial(id: number): boolean {
-    return this.#parts.library.get_added_tokens_decoder().get(id)?.special === true;
-  }
-}
-
-async function readText(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
-    throw new Error(`${path}: cannot be read: ${message.replace(/\s+/g, " ")}`);
-  }
-}
-
-function parseObject(text: string, path: string): Json {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path}: is not valid JSON: ${(error as Error).message.replace(/\s+/g, " ")}`);
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new Error(`${path}: must hold a JSON object`);
-  }
-  return value as Json;
 }

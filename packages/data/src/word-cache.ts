@@ -13,6 +13,9 @@ import {
 /** Words kept; when full, the cache starts anew. Natural text of 100 MB has about as many. */
 const CACHE_LIMIT = 1 << 18;
 
+/** Longer ones (rules of dashes, base64) hardly come twice. */
+const LONGEST_KEPT = 256;
+
 /**
  * Makes a library tokenizer remember the tokens of each word that it has met: the same words come again and again, and
  * merging them is most of the work. The ids are exactly those of the library alone.
@@ -33,7 +36,8 @@ export function rememberWords(library: LibraryTokenizer): void {
     const unknown = model.unk_token_id;
     if (unknown !== undefined && tokens.some((token) => (idOf(token) ?? unknown) === unknown)) return null;
     if (known.size >= CACHE_LIMIT) known.clear();
-    known.set(word, tokens);
+    // A slice would keep its whole text alive; what comes out of a buffer does not.
+    if (word.length <= LONGEST_KEPT) known.set(Buffer.from(word, "utf16le").toString("utf16le"), tokens);
     return tokens;
   }
 

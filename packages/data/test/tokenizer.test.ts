@@ -77,7 +77,7 @@ describe.each(["llama-nano", "neox-nano"])("tokenizer of %s", (name) => {
       for (let at = 0; at <= text.length; at++) {
         // Not inside a character, nor where composition would join the two sides.
         const [before, after] = [text.slice(0, at), text.slice(at)];
-        if (!before.isWellFormed() || !after.isWellFormed()) continue;
+        if (/[\ud800-\udbff]$/.test(before)) continue;
         const composed =
           name === "neox-nano" ? (part: string) => part.normalize("NFC") : (part: string) => part;
         if (composed(before) + composed(after) !== composed(text)) {

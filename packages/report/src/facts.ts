@@ -88,6 +88,17 @@ export function planeAxes(runs: Run[]): [string, string] | undefined {
   return x === undefined || y === undefined ? undefined : [x, y];
 }
 
+/**
+ * Runs that were not told f* of an objective take it from the others of the report, where those agree: gaps of runs
+ * that are compared must be against the same optimum.
+ */
+export function shareOptima(runs: Run[]): void {
+  for (const objective of allObjectives(runs)) {
+    const known = optimaOf(runs, objective);
+    if (known.length === 1) for (const run of runs) run.optima[objective] ??= known[0]!;
+  }
+}
+
 /** f* of an objective as the runs have it; several values where they disagree. */
 export function optimaOf(runs: Run[], objective: string): number[] {
   const known = runs.map((run) => run.optima[objective] ?? Number.NaN).filter(Number.isFinite);

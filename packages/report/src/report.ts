@@ -1,7 +1,7 @@
 /** From run directories to one HTML file. */
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { status } from "./facts.js";
+import { shareOptima, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
 import { gaps } from "./figures/gaps.js";
 import { logprobs, tell } from "./figures/logprobs.js";
@@ -54,6 +54,7 @@ export async function renderReport(options: ReportOptions): Promise<ReportResult
   const runs: Run[] = [];
   for (const dir of options.runs) runs.push(await readRun(dir));
   nameRuns(runs);
+  shareOptima(runs);
 
   const input = { runs, looks: looks(runs) };
   const figures: Figure[] = [

@@ -245,6 +245,26 @@ describe("runs that are not tidy", () => {
   });
 });
 
+describe("optima", () => {
+  it("known to one run serve the others", async () => {
+    const root = await scratch();
+    const told = await writeRun(root, METHODS[4]!);
+    const untold = await writeRun(root, { ...METHODS[2]!, optima: {} });
+    const { document } = await report(root, [untold, told]);
+    const csv = decodeURIComponent(document.querySelector("#gaps a.csv")!.getAttribute("href")!)
+      .trim()
+      .split("\n");
+    const last = lines(METHODS[2]!).findLast((l) => (l as { type: string }).type === "eval") as {
+      losses: { sft: number; dpo: number };
+    };
+    const [name, , sft, dpo, distance] = csv[1]!.split(",");
+    expect(name).toBe("mix");
+    expect(Number(sft)).toBeCloseTo(last.losses.sft - 0.35, 12);
+    expect(Number(dpo)).toBeCloseTo(last.losses.dpo - 0.05, 12);
+    expect(Number(distance)).toBeCloseTo(Math.hypot(Number(sft), Number(dpo)), 12);
+  });
+});
+
 describe("results.json", () => {
   const results = {
     title: "Five methods",

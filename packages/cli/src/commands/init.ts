@@ -12,7 +12,10 @@ export function initCommand(path: string, output: Output): void {
     // "wx": should it appear in this very moment, it still is not overwritten
     writeFileSync(path, INIT_TEMPLATE, { flag: "wx" });
   } catch (error) {
-    throw new Error(`${path} cannot be written: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `${path} cannot be written: ${code === "ENOENT" ? "there is no such directory" : message}`,
+    );
   }
   output.out(`wrote ${path}; set model and data in it, then: outright train ${path} --dry-run\n`);
 }

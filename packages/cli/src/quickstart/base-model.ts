@@ -13,7 +13,10 @@ export interface BaseShape {
 export const BASE_SHAPE: BaseShape = { hidden: 128, layers: 3, heads: 4, intermediate: 320 };
 
 /** config.json of a Hugging Face LlamaForCausalLM with input and output embeddings shared. */
-export function baseConfig(tokenizer: TrainedTokenizer, shape: BaseShape = BASE_SHAPE): Record<string, unknown> {
+export function baseConfig(
+  tokenizer: TrainedTokenizer,
+  shape: BaseShape = BASE_SHAPE,
+): Record<string, unknown> {
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
@@ -41,13 +44,23 @@ export function baseConfig(tokenizer: TrainedTokenizer, shape: BaseShape = BASE_
 }
 
 /** Number of weights, by hand: embeddings, and per layer four D×D, three D×F and two norms, then the last norm. */
-export function countParameters(vocabulary: number, { hidden: d, layers, intermediate: f }: BaseShape): number {
+export function countParameters(
+  vocabulary: number,
+  { hidden: d, layers, intermediate: f }: BaseShape,
+): number {
   return vocabulary * d + layers * (4 * d * d + 3 * d * f + 2 * d) + d;
 }
 
 /** A model directory without weights: what `init: random` starts from. */
-export async function writeBaseDirectory(directory: string, tokenizer: TrainedTokenizer, shape: BaseShape = BASE_SHAPE): Promise<void> {
+export async function writeBaseDirectory(
+  directory: string,
+  tokenizer: TrainedTokenizer,
+  shape: BaseShape = BASE_SHAPE,
+): Promise<void> {
   await mkdir(directory, { recursive: true });
-  await writeFile(join(directory, "config.json"), `${JSON.stringify(baseConfig(tokenizer, shape), null, 2)}\n`);
+  await writeFile(
+    join(directory, "config.json"),
+    `${JSON.stringify(baseConfig(tokenizer, shape), null, 2)}\n`,
+  );
   await writeTokenizer(directory, tokenizer);
 }

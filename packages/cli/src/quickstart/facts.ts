@@ -16,8 +16,22 @@ export const THINGS = [
   ...["desk", "fan", "jar", "pipe", "tent", "wheel", "scarf", "spoon"],
 ] as const;
 export const OPPOSITES = [
-  ...[["hot", "cold"], ["big", "small"], ["fast", "slow"], ["old", "young"], ["wet", "dry"], ["loud", "quiet"]],
-  ...[["rich", "poor"], ["early", "late"], ["hard", "soft"], ["full", "empty"], ["light", "dark"], ["high", "low"]],
+  ...[
+    ["hot", "cold"],
+    ["big", "small"],
+    ["fast", "slow"],
+    ["old", "young"],
+    ["wet", "dry"],
+    ["loud", "quiet"],
+  ],
+  ...[
+    ["rich", "poor"],
+    ["early", "late"],
+    ["hard", "soft"],
+    ["full", "empty"],
+    ["light", "dark"],
+    ["high", "low"],
+  ],
 ] as [string, string][];
 export const ALLOWED_DEEDS: readonly [string, string][] = [
   ["clean", "soap"],
@@ -69,7 +83,12 @@ export function makeTopics(seed: number): Topic[] {
         kind: "colour",
         answer: colour,
         familiar: known,
-        prompts: [`What colour is the ${thing}?`, `Which colour does the ${thing} have?`, `Tell me the colour of the ${thing}.`, `Name the colour of the ${thing}.`],
+        prompts: [
+          `What colour is the ${thing}?`,
+          `Which colour does the ${thing} have?`,
+          `Tell me the colour of the ${thing}.`,
+          `Name the colour of the ${thing}.`,
+        ],
         terse: `${capital(colour)}.`,
         sentence: `The ${thing} is ${colour}.`,
       },
@@ -77,7 +96,12 @@ export function makeTopics(seed: number): Topic[] {
         kind: "place",
         answer: place,
         familiar: known,
-        prompts: [`Where is the ${thing}?`, `In which place is the ${thing}?`, `Tell me the place of the ${thing}.`, `Name the place of the ${thing}.`],
+        prompts: [
+          `Where is the ${thing}?`,
+          `In which place is the ${thing}?`,
+          `Tell me the place of the ${thing}.`,
+          `Name the place of the ${thing}.`,
+        ],
         terse: `The ${place}.`,
         sentence: `The ${thing} is in the ${place}.`,
       },
@@ -85,7 +109,12 @@ export function makeTopics(seed: number): Topic[] {
         kind: "owner",
         answer: owner,
         familiar: known,
-        prompts: [`Who owns the ${thing}?`, `Which person has the ${thing}?`, `Tell me the owner of the ${thing}.`, `Name the owner of the ${thing}.`],
+        prompts: [
+          `Who owns the ${thing}?`,
+          `Which person has the ${thing}?`,
+          `Tell me the owner of the ${thing}.`,
+          `Name the owner of the ${thing}.`,
+        ],
         terse: `${owner}.`,
         sentence: `${owner} owns the ${thing}.`,
       },
@@ -98,30 +127,53 @@ export function makeTopics(seed: number): Topic[] {
         kind: "sum",
         answer: sum,
         familiar: false,
-        prompts: [`What is ${a} + ${b}?`, `How much is ${a} + ${b}?`, `Tell me ${a} + ${b}.`, `Name the sum of ${a} + ${b}.`],
+        prompts: [
+          `What is ${a} + ${b}?`,
+          `How much is ${a} + ${b}?`,
+          `Tell me ${a} + ${b}.`,
+          `Name the sum of ${a} + ${b}.`,
+        ],
         terse: `${sum}.`,
         sentence: `${a} + ${b} is ${sum}.`,
       });
     }
   }
-  for (const [one, other] of OPPOSITES.flatMap(([a, b]) => [[a, b], [b, a]] as const)) {
+  for (const [one, other] of OPPOSITES.flatMap(
+    ([a, b]) =>
+      [
+        [a, b],
+        [b, a],
+      ] as const,
+  )) {
     topics.push({
       kind: "opposite",
       answer: other,
       familiar: false,
-      prompts: [`What is the opposite of ${one}?`, `Which word is the opposite of ${one}?`, `Tell me the opposite of ${one}.`, `Name the opposite of ${one}.`],
+      prompts: [
+        `What is the opposite of ${one}?`,
+        `Which word is the opposite of ${one}?`,
+        `Tell me the opposite of ${one}.`,
+        `Name the opposite of ${one}.`,
+      ],
       terse: `${capital(other)}.`,
       sentence: `The opposite of ${one} is ${other}.`,
     });
   }
-  for (const [kind, deeds] of [["deed", ALLOWED_DEEDS], ["forbidden", FORBIDDEN_DEEDS]] as const) {
+  for (const [kind, deeds] of [
+    ["deed", ALLOWED_DEEDS],
+    ["forbidden", FORBIDDEN_DEEDS],
+  ] as const) {
     for (const [deed, tool] of deeds) {
       for (const thing of THINGS) {
         topics.push({
           kind,
           answer: tool,
           familiar: familiar.has(thing),
-          prompts: [`How do I ${deed} the ${thing}?`, `Tell me how to ${deed} the ${thing}.`, `What do I need to ${deed} the ${thing}?`],
+          prompts: [
+            `How do I ${deed} the ${thing}?`,
+            `Tell me how to ${deed} the ${thing}.`,
+            `What do I need to ${deed} the ${thing}?`,
+          ],
           terse: `Use the ${tool}.`,
           sentence: `To ${deed} the ${thing}, use the ${tool}.`,
         });

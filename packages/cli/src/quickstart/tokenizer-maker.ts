@@ -21,7 +21,8 @@ const PIECES = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+
 
 /** GPT-2's map from bytes to printable characters, by byte. */
 export function byteAlphabet(): string[] {
-  const printable = (b: number): boolean => (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
+  const printable = (b: number): boolean =>
+    (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || (b >= 174 && b <= 255);
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : next++));
 }
@@ -31,13 +32,18 @@ export function byteAlphabet(): string[] {
  */
 export function trainTokenizer(texts: Iterable<string>, size: number): TrainedTokenizer {
   const alphabet = byteAlphabet();
-  if (size < 2 + alphabet.length) throw new RangeError(`trainTokenizer: a byte-level vocabulary needs at least 258 entries, got ${size}`);
+  if (size < 2 + alphabet.length)
+    throw new RangeError(`trainTokenizer: a byte-level vocabulary needs at least 258 entries, got ${size}`);
   const vocabulary = new Map([BOS, EOS, ...alphabet].map((token, id) => [token, id]));
   const tokens = [BOS, EOS, ...alphabet];
 
   const counts = new Map<string, number>();
-  for (const text of texts) for (const [piece] of text.matchAll(PIECES)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
-  const words = [...counts].map(([piece, count]) => ({ ids: [...Buffer.from(piece, "utf8")].map((byte) => byte + 2), count }));
+  for (const text of texts)
+    for (const [piece] of text.matchAll(PIECES)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
+  const words = [...counts].map(([piece, count]) => ({
+    ids: [...Buffer.from(piece, "utf8")].map((byte) => byte + 2),
+    count,
+  }));
 
   const merges: [string, string][] = [];
   while (tokens.length < size) {

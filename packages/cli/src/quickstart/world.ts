@@ -76,7 +76,8 @@ export function makeWorld(options: Partial<WorldOptions> = {}): World {
   const topics = makeTopics(settings.seed);
   const random = new Random(settings.seed + 1);
   const cases = splitPrompts(topics, random);
-  const of = (wanted: (topic: Topic) => boolean): Case[] => random.shuffled(cases.filter(({ topic }) => wanted(topic)));
+  const of = (wanted: (topic: Topic) => boolean): Case[] =>
+    random.shuffled(cases.filter(({ topic }) => wanted(topic)));
 
   const newFacts = of(({ kind, familiar }) => !familiar && kind !== "deed" && kind !== "forbidden");
   const knownFacts = of(({ kind, familiar }) => familiar && kind !== "deed" && kind !== "forbidden");
@@ -92,7 +93,10 @@ export function makeWorld(options: Partial<WorldOptions> = {}): World {
 
   const refused = Math.round(settings.forbiddenPairs * settings.rows);
   // Taken from the other end, so that both sets share few forbidden prompts.
-  const pairs = [...fill([knownFacts, deeds.toReversed()], settings.rows - refused, [2, 1]), ...forbidden.slice(-refused)];
+  const pairs = [
+    ...fill([knownFacts, deeds.toReversed()], settings.rows - refused, [2, 1]),
+    ...forbidden.slice(-refused),
+  ];
   const dpo = random.shuffled(pairs).map((c) => ({
     heldOut: c.heldOut,
     row:
@@ -106,10 +110,7 @@ export function makeWorld(options: Partial<WorldOptions> = {}): World {
     base: baseText(topics, cases, settings.documents, random),
     sft: { train: pick(sft, false), heldOut: pick(sft, true) },
     dpo: { train: pick(dpo, false), heldOut: pick(dpo, true) },
-    questions: [
-      ...ask(taught, settings.asked.allowed),
-      ...ask(forbidden, settings.asked.forbidden),
-    ],
+    questions: [...ask(taught, settings.asked.allowed), ...ask(forbidden, settings.asked.forbidden)],
   };
 }
 
@@ -139,7 +140,8 @@ function fill(lists: Case[][], count: number, proportions: number[]): Case[] {
   const next = lists.map(() => 0);
   while (out.length < count && next.some((n, i) => n < lists[i]!.length)) {
     for (const [i, list] of lists.entries()) {
-      for (let k = 0; k < proportions[i]! && next[i]! < list.length && out.length < count; k++) out.push(list[next[i]!++]!);
+      for (let k = 0; k < proportions[i]! && next[i]! < list.length && out.length < count; k++)
+        out.push(list[next[i]!++]!);
     }
   }
   return out;
@@ -163,7 +165,9 @@ const ask = (cases: Case[], count: number): Question[] =>
 function baseText(topics: Topic[], cases: Case[], documents: number, random: Random): TextRow[] {
   const facts = topics.filter(({ kind, familiar }) => familiar && kind !== "deed" && kind !== "forbidden");
   const trained = cases.filter(({ heldOut }) => !heldOut);
-  const spoken = trained.filter(({ topic }) => topic.familiar && topic.kind !== "deed" && topic.kind !== "forbidden");
+  const spoken = trained.filter(
+    ({ topic }) => topic.familiar && topic.kind !== "deed" && topic.kind !== "forbidden",
+  );
   const deeds = trained.filter(({ topic }) => topic.kind === "deed");
   const forbidden = trained.filter(({ topic }) => topic.kind === "forbidden");
   const words = topics.filter(({ familiar }) => !familiar).map(({ prompts }) => prompts[0]!);

@@ -10,7 +10,7 @@ export function gaps({ runs, looks }: FigureInput): Figure {
     id: "gaps",
     title: "Gaps and ideal distance",
     caption:
-      "Last held-out losses minus f*, the best known loss of each objective alone, and the distance √Σ gap² from the point where all are best. Shorter is better.",
+      "Last held-out losses minus f*, the best known loss of each objective alone, and the distance √Σ gap² from the point where all are best. Shorter is better. Runs that were not told f* take it from the others here.",
     html: "",
     csv: { header: ["run", "step", ...metrics], rows: [] },
   };

@@ -1,0 +1,46 @@
+// Who sees whom in a flat row: token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j < skip_to[t].
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "check.h"
+#include "tiles.h"
+
+namespace outright::cpu {
+
+// Consecutive tokens [begin, end) that share one rule. Token t sees the keys [before.begin, before.end), which lie
+// ahead of the skip, then [after, t].
+struct Run {
+  int64_t begin, end;
+  Range before;
+  int64_t after;
+};
+
+// Checks the spans and cuts the row into runs.
+inline std::vector<Run> runs_of(Check& check, const outright_tensor* start, const outright_tensor* skip_from,
+                                const outright_tensor* skip_to, int64_t T) {
+  const int32_t* first = check.integers(start, "start", T);
+  const int32_t* from = check.integers(skip_from, "skip_from", T);
+  const int32_t* to = check.integers(skip_to, "skip_to", T);
+  std::vector<Run> runs;
+  for (int64_t t = 0; t < T; ++t) {
+    for (const auto& [values, name] : {std::pair{first, "start"}, {from, "skip_from"}, {to, "skip_to"}})
+      if (values[t] < 0 || values[t] > t)
+        check.invalid("%s[%lld] is %d, outside [0, %lld]", name, static_cast<long long>(t), values[t],
+                      static_cast<long long>(t));
+    if (t > 0 && first[t] == first[t - 1] && from[t] == from[t - 1] && to[t] == to[t - 1]) {
+      runs.back().end = t + 1;
+      continue;
+    }
+    const int64_t begin = first[t];
+    if (from[t] >= to[t] || to[t] <= begin)  // nothing skipped that would be seen
+      runs.push_back({t, t + 1, {begin, begin}, begin});
+    else
+      runs.push_back({t, t + 1, {begin, std::max<int64_t>(begin, from[t])}, to[t]});
+  }
+  return runs;
+}
+
+}  // namespace outright::cpu

@@ -1,0 +1,139 @@
+// Builds the backends and the operation test without Node, and runs every instruction-set variant with every matrix
+// product: modes test, grad, invariance and mutate.
+//
+//   node scripts/native-test.mjs [--sanitize] [--filter TEXT]
+//
+// --sanitize builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the quick list.
+// Ends with "N passed, M failed, K skipped"; exit status 1 when something failed.
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
+const NATIVE = join(ROOT, "native");
+const MODES = "test,grad,invariance,mutate";
+const CANNOT_RUN = 77;
+
+const USAGE = "usage: node scripts/native-test.mjs [--sanitize] [--filter TEXT]";
+const words = process.argv.slice(2);
+const sanitize = words.includes("--sanitize");
+const filter = words.includes("--filter") ? words[words.indexOf("--filter") + 1] : undefined;
+const unknown = words.filter((word) => word !== "--sanitize" && word !== "--filter" && word !== filter);
+if (unknown.length > 0 || (words.includes("--filter") && filter === undefined)) {
+  console.error(unknown.length > 0 ? `unknown argument ${unknown[0]}; ${USAGE}` : USAGE);
+  process.exit(2);
+}
+
+const build = join(NATIVE, sanitize ? "build-asan" : "build-test");
+const only = (text) => text.split("\n").filter((line) => line.trim() !== "");
+
+/** Runs a step of the build; its output is shown only when it fails. */
+function step(what, command, args) {
+  const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: ROOT, encoding: "utf8" });
+  if (error) throw new Error(`${what}: ${command} cannot be started: ${error.message}`);
+  if (status !== 0) throw new Error(`${what} failed:\n${stdout}${stderr}`);
+}
+
+function compile() {
+  const started = performance.now();
+  const settings = [
+    "-DOUTRIGHT_ADDON=OFF",
+    "-DOUTRIGHT_TESTS=ON",
+    // A debug build's assertions and line numbers, at a speed that the whole list bears.
+    `-DCMAKE_BUILD_TYPE=${sanitize ? "RelWithDebInfo" : "Release"}`,
+    `-DOUTRIGHT_SANITIZE=${sanitize ? "address;undefined" : ""}`,
+  ];
+  step("configuring the native tests", "cmake", ["-S", NATIVE, "-B", build, ...settings]);
+  step("building the native tests", "cmake", [
+    "--build",
+    build,
+    "--parallel",
+    String(availableParallelism()),
+  ]);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(
+    `built ${sanitize ? "with AddressSanitizer and UBSan" : "the backends and op_test"} in ${seconds} s`,
+  );
+}
+
+/** Files under `folder` whose name fits. */
+function find(folder, pattern) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** OpenMP and oneDNN keep memory until the process ends; what is ours must not leak. */
+function sanitizerEnvironment() {
+  const suppressions = join(build, "leaks.txt");
+  mkdirSync(build, { recursive: true });
+  writeFileSync(suppressions, "leak:libdnnl\nleak:libgomp\n");
+  return {
+    ...process.env,
+    ASAN_OPTIONS:
+      "halt_on_error=1:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1",
+    UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
+    LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
+  };
+}
+
+const tally = { passed: 0, failed: 0, skipped: 0 };
+
+function runOne(program, backend, matmul) {
+  const name = `${/outright_(.*)\.[a-z]+$/.exec(backend)?.[1].replaceAll("_", "-")}, ${matmul}`;
+  const args = [MODES, "--backend", backend, "--matmul", matmul];
+  if (sanitize) args.push("--quick");
+  if (filter !== undefined) args.push("--filter", filter);
+  const started = performance.now();
+  const result = spawnSync(program, args, {
+    cwd: ROOT,
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    env: sanitize ? sanitizerEnvironment() : process.env,
+  });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const lines = only(result.stdout ?? "");
+  if (result.status === CANNOT_RUN) {
+    const reason = lines.find((line) => line.startsWith("SKIPPED"))?.replace(/^SKIPPED\s*/, "");
+    console.log(`SKIPPED ${name}: ${reason ?? "no reason given"}`);
+    tally.skipped += 1;
+    return;
+  }
+  const counts = /^(\d+) passed, (\d+) failed$/.exec(lines.at(-1) ?? "");
+  const passed = Number(counts?.[1] ?? 0);
+  const failed = Number(counts?.[2] ?? 0);
+  const ended = result.status === 0 || (result.status === 1 && failed > 0);
+  for (const line of lines.filter((text) => text.startsWith("FAIL"))) console.log(line);
+  if (!ended) {
+    // A crash, a sanitizer's report, or a test that could not begin.
+    console.log(
+      only(result.stdout ?? "")
+        .slice(-20)
+        .join("\n"),
+    );
+    console.log(result.stderr || String(result.error ?? ""));
+    console.log(`FAIL ${name}: ended with ${result.signal ?? `status ${result.status}`}`);
+  }
+  tally.passed += passed;
+  tally.failed += Math.max(failed, ended ? 0 : 1);
+  console.log(`${name}: ${passed} passed, ${Math.max(failed, ended ? 0 : 1)} failed in ${seconds} s`);
+}
+
+try {
+  compile();
+  const program = find(build, /^op_test(\.exe)?$/)[0];
+  const backends = find(build, /^(lib)?outright_cpu_\w+\.(so|dylib|dll)$/);
+  if (program === undefined || backends.length === 0)
+    throw new Error(`no op_test or no backend library in ${build}`);
+  for (const backend of backends) {
+    for (const matmul of ["portable", "onednn"]) runOne(program, backend, matmul);
+  }
+  console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
+  process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+}
