@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors } from "@outright/checkpoint";
 import { loadDataset, loadTokenizer, type PairExample, packPairs, packSft, type SftExample } from "@outright/data";
-import type { LanguageModel } from "@outright/models";
+import { GptNeoX, type LanguageModel } from "@outright/models";
 import { type Device, gatherRows, linear, scope, Tensor } from "@outright/tensor";
 import { AdamW, loadModel, openDevice, rowLogprobs, runDpoBatch, runSftBatch, uploadInput } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -46,8 +46,21 @@ function relativeL2(given: ArrayLike<number>, wanted: ArrayLike<number>): number
 
 const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
-/** A key projection's bias outside the rotary dimensions has no true gradient: softmax ignores a constant. */
-const comparedByNormOnly = (name: string) => name.endsWith("query_key_value.bias");
+/**
+ * Entries that have a true gradient. The part of a key projection's bias outside the rotary dimensions has none (softmax
+ * ignores a constant), so what stands there is rounding, and after AdamW steps it is anything.
+ */
+function meaningful(model: LanguageModel, name: string): (index: number) => boolean {
+  if (!(model instanceof GptNeoX) || !name.endsWith("query_key_value.bias")) return () => true;
+  const { headSize, rotaryDims } = model.config;
+  return (index) => {
+    const within = index % (3 * headSize);
+    return within < headSize + rotaryDims || within >= 2 * headSize;
+  };
+}
+
+/** transformers 5 calls GPT-NeoX's output matrix lm_head; the files have always called it embed_out. */
+const goldenName = (name: string) => name.replace("embed_out.weight", "lm_head.weight");
 
 let device: Device;
 beforeAll(() => {
@@ -145,18 +158,19 @@ for (const name of MODELS) {
         withModel((model) => {
           for (const parameter of model.parameters) parameter.gradient();
           expect(relative(run(model, kind), expected[kind].loss)).toBeLessThan(1e-6);
-          expect(new Set(Object.keys(expected[kind].grads))).toEqual(new Set(model.parameters.map((parameter) => parameter.name)));
+          expect(new Set(Object.keys(expected[kind].grads))).toEqual(new Set(model.parameters.map((parameter) => goldenName(parameter.name))));
           for (const parameter of model.parameters) {
             const given = parameter.gradient().toFloat32();
-            const wanted = expected[kind].grads[parameter.name] as Stats;
+            const wanted = expected[kind].grads[goldenName(parameter.name)] as Stats;
+            const counts = meaningful(model, parameter.name);
             expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-4);
-            if (comparedByNormOnly(parameter.name)) continue;
-            for (const [index, value] of wanted.samples) {
+            for (const [index, value] of wanted.samples.filter(([at]) => counts(at))) {
               expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(1e-4 * wanted.abs_max);
             }
-            const whole = `${kind}/grad/${parameter.name}`;
+            const whole = `${kind}/grad/${goldenName(parameter.name)}`;
             if (file.tensors.has(whole)) {
-              expect(relativeL2(given, file.readFloat32(whole)), parameter.name).toBeLessThan(1e-4);
+              const all = (values: Float32Array) => values.filter((_, at) => counts(at));
+              expect(relativeL2(all(given), all(file.readFloat32(whole))), parameter.name).toBeLessThan(1e-4);
             }
           }
         });
@@ -178,11 +192,17 @@ for (const name of MODELS) {
           optimizer.dispose();
           for (const parameter of model.parameters) {
             const given = parameter.toFloat32();
-            const wanted = params[parameter.name] as Stats;
-            expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-5);
-            const whole = `train/${kind}/${parameter.name}`;
+            const wanted = params[goldenName(parameter.name)] as Stats;
+            const counts = meaningful(model, parameter.name);
+            const complete = given.every((_, at) => counts(at));
+            if (complete) expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-5);
+            for (const [index, value] of wanted.samples.filter(([at]) => counts(at))) {
+              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(1e-4 * wanted.abs_max);
+            }
+            const whole = `train/${kind}/${goldenName(parameter.name)}`;
             if (file.tensors.has(whole)) {
-              expect(relativeL2(given, file.readFloat32(whole)), parameter.name).toBeLessThan(1e-5);
+              const all = (values: Float32Array) => values.filter((_, at) => counts(at));
+              expect(relativeL2(all(given), all(file.readFloat32(whole))), parameter.name).toBeLessThan(1e-5);
             }
           }
         });

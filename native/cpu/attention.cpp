@@ -291,7 +291,6 @@ struct Backward {
 
   // dk and dv of a few consecutive keys. Each sums over its group's query heads, then over the queries that see it.
   void visit_keys(int64_t g, const Range& keys, float* scratch) const {
-    const int64_t C = shape.C;
     const int64_t width = shape.padded_C();
     float* s = scratch;
     float* dp = s + kTileRows * stride();

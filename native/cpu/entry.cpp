@@ -4,26 +4,24 @@
 
 namespace {
 
-struct Feature {
-  bool present;
-  const char* name;
-};
-
-// The first instruction set that the variant needs and the processor (or the system) lacks, or nullptr.
-const char* missing_feature() {
+// Why this processor (or its system) cannot run the variant, or nullptr.
+const char* obstacle() {
 #if defined(OUTRIGHT_NEEDS_AVX512) || defined(OUTRIGHT_NEEDS_AVX2)
   __builtin_cpu_init();
-  const Feature needed[] = {
-      {__builtin_cpu_supports("avx2") != 0, "avx2"}, {__builtin_cpu_supports("fma") != 0, "fma"},
-      {__builtin_cpu_supports("bmi") != 0, "bmi"},   {__builtin_cpu_supports("bmi2") != 0, "bmi2"},
+#define OUTRIGHT_NEED(feature) \
+  if (!__builtin_cpu_supports(feature)) return "this processor lacks " feature;
+  OUTRIGHT_NEED("avx2")
+  OUTRIGHT_NEED("fma")
+  OUTRIGHT_NEED("bmi")
+  OUTRIGHT_NEED("bmi2")
 #if defined(OUTRIGHT_NEEDS_AVX512)
-      {__builtin_cpu_supports("avx512f") != 0, "avx512f"},   {__builtin_cpu_supports("avx512bw") != 0, "avx512bw"},
-      {__builtin_cpu_supports("avx512cd") != 0, "avx512cd"}, {__builtin_cpu_supports("avx512dq") != 0, "avx512dq"},
-      {__builtin_cpu_supports("avx512vl") != 0, "avx512vl"},
+  OUTRIGHT_NEED("avx512f")
+  OUTRIGHT_NEED("avx512bw")
+  OUTRIGHT_NEED("avx512cd")
+  OUTRIGHT_NEED("avx512dq")
+  OUTRIGHT_NEED("avx512vl")
 #endif
-  };
-  for (const Feature& feature : needed)
-    if (!feature.present) return feature.name;
+#undef OUTRIGHT_NEED
 #endif
   return nullptr;
 }
@@ -36,21 +34,13 @@ constexpr int32_t kScore = 20;
 constexpr int32_t kScore = 10;
 #endif
 
-char reason_text[64];
-
 }  // namespace
 
-int32_t outright_cpu_score(void) { return missing_feature() ? 0 : kScore; }
+int32_t outright_cpu_score(void) { return obstacle() ? 0 : kScore; }
 
 const char* outright_cpu_reason(void) {
-  const char* missing = missing_feature();
-  if (!missing) return "";
-  const char* parts[] = {"this processor lacks ", missing};
-  char* to = reason_text;
-  for (const char* part : parts)
-    while (*part) *to++ = *part++;
-  *to = '\0';
-  return reason_text;
+  const char* reason = obstacle();
+  return reason ? reason : "";
 }
 
 const outright_backend* outright_backend_get(void) { return &outright_cpu_table; }

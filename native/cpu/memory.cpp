@@ -61,14 +61,14 @@ void trim(Device& device) {
   device.release_workspace();
 }
 
-void write(Device&, const outright_tensor* target, int64_t offset, const void* source, int64_t count) {
+void copy_in(Device&, const outright_tensor* target, int64_t offset, const void* source, int64_t count) {
   const Check check("write");
   const Span to = span(check, target, "the buffer", offset, count);
   check.host(source, "source", count);
   if (to.bytes) std::memcpy(to.data, source, to.bytes);
 }
 
-void read(Device&, const outright_tensor* source, int64_t offset, void* target, int64_t count) {
+void copy_out(Device&, const outright_tensor* source, int64_t offset, void* target, int64_t count) {
   const Check check("read");
   const Span from = span(check, source, "the buffer", offset, count);
   check.host(target, "target", count);

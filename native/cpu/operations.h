@@ -15,8 +15,8 @@ void release(Device& device, const outright_tensor* tensor);
 void memory_stats(Device& device, outright_memory_stats* stats);
 void reset_peak(Device& device);
 void trim(Device& device);
-void write(Device& device, const outright_tensor* target, int64_t offset, const void* source, int64_t count);
-void read(Device& device, const outright_tensor* source, int64_t offset, void* target, int64_t count);
+void copy_in(Device& device, const outright_tensor* target, int64_t offset, const void* source, int64_t count);
+void copy_out(Device& device, const outright_tensor* source, int64_t offset, void* target, int64_t count);
 void copy(Device& device, const outright_tensor* target, int64_t target_offset, const outright_tensor* source,
           int64_t source_offset, int64_t count);
 void fill(Device& device, const outright_tensor* target, double value);

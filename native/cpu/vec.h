@@ -76,7 +76,7 @@ inline Vec fma(Vec a, Vec b, Vec c) {
 
 inline Vec sqrt(Vec a) {
 #if defined(__AVX512F__)
-  return (Vec)_mm512_sqrt_ps((__m512)a);
+  return (Vec)_mm512_maskz_sqrt_ps(0xffff, (__m512)a);
 #elif defined(__AVX2__)
   return (Vec)_mm256_sqrt_ps((__m256)a);
 #else

@@ -14,7 +14,7 @@
 namespace outright::napi {
 
 // The live buffers of one device, by the number that JavaScript knows them by.
-using Buffers = std::unordered_map<uint32_t, outright_tensor>;
+using Buffers = std::unordered_map<uint64_t, outright_tensor>;
 
 class Arguments {
  public:
@@ -109,20 +109,21 @@ class Arguments {
   const outright_tensor* look_up(const Napi::Value& value, const char* name) const {
     if (!value.IsNumber()) complain(name, "must be a handle");
     const double number = value.As<Napi::Number>().DoubleValue();
-    if (number >= 1 && number <= UINT32_MAX && std::floor(number) == number) {
-      const auto found = buffers_.find(static_cast<uint32_t>(number));
+    if (number >= 1 && number <= kLargest && std::floor(number) == number) {
+      const auto found = buffers_.find(static_cast<uint64_t>(number));
       if (found != buffers_.end()) return &found->second;
     }
     complain(name, "is no live buffer of this device");
   }
 
   int64_t whole(const Napi::Value& value, const char* name) const {
-    constexpr double kLargest = 9007199254740991.0;  // 2^53 - 1
     const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
     if (!(number >= 0 && number <= kLargest) || std::floor(number) != number)
       complain(name, "must be a whole number of at least 0");
     return static_cast<int64_t>(number);
   }
+
+  static constexpr double kLargest = 9007199254740991.0;  // 2^53 - 1
 
   const Napi::CallbackInfo& info_;
   const Buffers& buffers_;

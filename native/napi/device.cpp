@@ -1,6 +1,8 @@
 // Opening, closing, and memory. The operations are in operations.cpp.
 #include "device.h"
 
+#include <atomic>
+
 namespace outright::napi {
 namespace {
 
@@ -22,6 +24,12 @@ std::string split_index(const std::string& wanted, int32_t& index) {
     throw std::runtime_error("device \"" + wanted + "\": what follows the colon must be a number");
   index = std::stoi(digits);
   return wanted.substr(0, colon);
+}
+
+// No number names two buffers in a process, so a handle of another device, or of a freed buffer, is never mistaken.
+uint64_t new_handle() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
 }
 
 }  // namespace
@@ -97,17 +105,16 @@ Napi::Value Device::alloc(const Napi::CallbackInfo& info) {
   else if (dtype != "float32") arguments.complain("dtype", "must be \"float32\" or \"int32\"");
   outright_tensor tensor = {};
   expect(info.Env(), table(info.Env()).alloc(device_, code, count, &tensor));
-  do ++last_handle_;
-  while (last_handle_ == 0 || buffers_.count(last_handle_) > 0);
-  buffers_.emplace(last_handle_, tensor);
-  return Napi::Number::New(info.Env(), last_handle_);
+  const uint64_t handle = new_handle();
+  buffers_.emplace(handle, tensor);
+  return Napi::Number::New(info.Env(), static_cast<double>(handle));
 }
 
 Napi::Value Device::free(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   const outright_tensor tensor = *Arguments(info, buffers_, "free").tensor("handle");
   expect(info.Env(), functions.free(device_, &tensor));
-  buffers_.erase(info[0].As<Napi::Number>().Uint32Value());
+  buffers_.erase(static_cast<uint64_t>(info[0].As<Napi::Number>().Int64Value()));
   return info.Env().Undefined();
 }
 

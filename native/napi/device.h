@@ -66,7 +66,6 @@ class Device : public Napi::ObjectWrap<Device> {
   const Backend* backend_ = nullptr;
   outright_device* device_ = nullptr;
   Buffers buffers_;
-  uint32_t last_handle_ = 0;
 };
 
 }  // namespace outright::napi

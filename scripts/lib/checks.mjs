@@ -33,28 +33,31 @@ function filesChecked(output) {
   return /Checked (\d+) files|on (\d+) files/.exec(output)?.slice(1).find(Boolean) ?? "all";
 }
 
+/** A formatter's complaint cut to what is needed: which files (a diff of each is one `npm run format` away). */
+function unformatted(result, pattern, checked) {
+  if (result.code === 0) return { status: "passed", text: `${checked} files` };
+  const files = new Set(result.output.split("\n").flatMap((text) => pattern.exec(text)?.[1] ?? []));
+  const output = files.size > 0 ? [...files].join("\n") : result.output; // no file named: the tool itself failed
+  return { status: "failed", text: `${files.size} files are not formatted: npm run format`, output };
+}
+
 export async function formatTypeScript() {
-  const result = await run(bin("biome"), ["format", "--colors=off", "--max-diagnostics=50", "."], {
-    log: "format",
-  });
-  return verdict(result, `${filesChecked(result.output)} files`, "not formatted: run npm run format");
+  const args = ["format", "--colors=off", "--max-diagnostics=none", "."];
+  const result = await run(bin("biome"), args, { log: "format" });
+  return unformatted(result, /^(\S.*?) format ━/, filesChecked(result.output));
 }
 
 export async function formatCpp() {
-  const files = cppFiles();
+  const files = cppFiles().map(shown);
   if (files.length === 0) return { status: "skipped", text: "", reason: "there are no C++ sources" };
   const version = await run(bin("clang-format"), ["--version"]);
   if (version.code !== 0) {
-    return {
-      status: "skipped",
-      text: "",
-      reason: `no clang-format binary for ${process.platform}-${process.arch} in the npm package`,
-    };
+    const reason = `the npm package has no clang-format for ${process.platform}-${process.arch}`;
+    return { status: "skipped", text: "", reason };
   }
-  const result = await run(bin("clang-format"), ["--dry-run", "-Werror", "--ferror-limit=1", ...files], {
-    log: "format-cpp",
-  });
-  return verdict(result, `${files.length} files`, "not formatted: run npm run format");
+  const args = ["--dry-run", "-Werror", "--ferror-limit=1", ...files];
+  const result = await run(bin("clang-format"), args, { log: "format-cpp" });
+  return unformatted(result, /^(.*?:\d+):\d+: error/, files.length);
 }
 
 export async function lintTypeScript() {

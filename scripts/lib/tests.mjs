@@ -1,5 +1,5 @@
 // The tests proper: the operation test in C++ and everything in vitest. A stage gives
-// { status, text, output?, passed, failed, skipped: { name, reason }[] }.
+// { status, text, passed, failed, skipped: { name, reason }[] }; its output has been shown line by line already.
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { indent, print } from "./console.mjs";
@@ -28,12 +28,12 @@ export function skippedLines(output) {
     .map((found) => ({ name: found[1], reason: found[2] ?? "no reason given" }));
 }
 
-function verdict(code, counts, skipped, output, what) {
+function verdict(code, counts, skipped, what) {
   const unnamed = Math.max(0, counts.skipped - skipped.length);
   for (let i = 0; i < unnamed; i++) skipped.push({ name: what, reason: "not said" });
   const text = `${counts.passed} passed, ${counts.failed} failed, ${skipped.length} skipped`;
   const failed = Math.max(counts.failed, code === 0 ? 0 : 1); // a crash counts even if every test before it passed
-  return { status: failed > 0 ? "failed" : "passed", text, output, passed: counts.passed, failed, skipped };
+  return { status: failed > 0 ? "failed" : "passed", text, passed: counts.passed, failed, skipped };
 }
 
 async function native(args, log, say) {
@@ -59,13 +59,12 @@ async function native(args, log, say) {
     return {
       status: "failed",
       text: "gave no result",
-      output: result.output,
       passed: 0,
       failed: 1,
       skipped: [],
     };
   const skipped = skippedLines(result.output).map((entry) => ({ ...entry, name: `${log} ${entry.name}` }));
-  return verdict(result.code, counts, skipped, result.output, log);
+  return verdict(result.code, counts, skipped, log);
 }
 
 /** Every backend variant against the float64 oracles. */
@@ -90,7 +89,6 @@ export async function vitest(say, filters = []) {
     return {
       status: "failed",
       text: "vitest ended without a result",
-      output: result.output,
       passed: 0,
       failed: 1,
       skipped: [],
@@ -98,8 +96,7 @@ export async function vitest(say, filters = []) {
   }
   const found = JSON.parse(readFileSync(summary, "utf8"));
   const counts = { passed: found.passed, failed: found.failed, skipped: found.skipped.length };
-  // Its output has been shown line by line already.
-  return { ...verdict(result.code, counts, found.skipped, undefined, "vitest"), shown: true };
+  return verdict(result.code, counts, found.skipped, "vitest");
 }
 
 export const TESTS = [

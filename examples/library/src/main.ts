@@ -31,6 +31,7 @@ const config: RunConfigInput = {
   },
   policy: { name: "alright", lambda: 0.5 },
   steps: 60,
+  maxLength: 256,
   optimizer: { lr: 5e-3 },
   evaluate: { every: 20, holdout: 0.1 },
 };

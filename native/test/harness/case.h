@@ -23,8 +23,8 @@ enum class Role {
 
 // Errors are measured against max(root mean square of the expected values, floor).
 struct Tolerance {
-  double normalised = 3e-6;  // root mean square error
-  double worst = 3e-5;       // largest error; an element's own size counts here too
+  double normalised = 1e-6;  // root mean square error
+  double worst = 1e-5;       // largest error; an element's own size counts here too
   double floor = 0.0;        // size of the terms where their sum may cancel
 };
 

@@ -15,7 +15,7 @@ std::vector<double> Preactivations(int64_t count, Random& r) {
   return x;
 }
 
-constexpr Tolerance kElement{5e-7, 5e-6, 1.0};
+constexpr Tolerance kElement{2.5e-7, 2.5e-6, 1.0};
 constexpr double kSlopeLimit = 50.0;  // |x| beyond which finite differences see a straight line anyway
 
 void FillSilu(Case& c, int64_t count, std::vector<double> gate, std::vector<double> up) {

@@ -24,8 +24,8 @@ void FillForward(Case& c, const HeadShape& s, std::vector<double> h, std::vector
   c.Input("h", std::move(h));
   c.Input("w", std::move(w));
   c.Ints("targets", std::move(targets));
-  c.Output("logp", s.N, {5e-7, 2e-6, logit_size});
-  c.Output("lse", s.N, {5e-7, 2e-6, logit_size});
+  c.Output("logp", s.N, {3e-7, 1.2e-6, logit_size});
+  c.Output("lse", s.N, {3e-7, 1.2e-6, logit_size});
   c.run = [s](const Call& a) {
     return a.api.logprob_head(a.device, a("h"), a("w"), a("targets"), a("logp"), a("lse"), s.N, s.D, s.V);
   };
@@ -48,7 +48,7 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
   c.Input("lse", std::move(lse));
   c.Input("logp", std::move(logp));
   c.Input("g", std::move(g));
-  const Tolerance tolerance{5e-6, 5e-5, 0.0};
+  const Tolerance tolerance{2e-6, 2e-5, 0.0};
   c.Gradient("dh", r.Normal(s.N * s.D), accumulate, tolerance);
   c.InOut("dw", r.Normal(s.V * s.D), tolerance).absent = frozen;
   c.run = [=](const Call& a) {
@@ -206,14 +206,16 @@ void AddInvalid(Suite& suite) {
   }
 }
 
-// What the head uses beside its arguments is bounded as it says, and never N x V.
+// What the head uses beside its arguments is bounded as it says, and does not grow to N x V.
 std::string CheckWorkspace(Device& device) {
-  const HeadShape s{300, 16, 20000};
+  const HeadShape s{2000, 2, 16384};
   int64_t bound = -1;
   const outright_backend& api = device.api();
   if (api.head_workspace_bytes(device.get(), s.N, s.D, s.V, &bound) != OUTRIGHT_OK) return device.LastError();
   const int64_t logits = 4 * s.N * s.V;
-  if (bound < 0 || bound >= logits) return "bound of " + std::to_string(bound) + " bytes, logits are " + std::to_string(logits);
+  if (bound < 0 || bound >= logits / 2) {
+    return "bound of " + std::to_string(bound) + " bytes, all logits are " + std::to_string(logits);
+  }
   int64_t huge = -1;
   if (api.head_workspace_bytes(device.get(), 16384, 4096, 131072, &huge) != OUTRIGHT_OK) return device.LastError();
   const int64_t huge_logits = int64_t{4} * 16384 * 131072;

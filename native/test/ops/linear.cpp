@@ -14,7 +14,7 @@ struct LinearShape {
 };
 
 // Sums of `terms` products of unit-size numbers.
-Tolerance SumTolerance(int64_t terms) { return {1.5e-6, 1.5e-5, Root(terms)}; }
+Tolerance SumTolerance(int64_t terms) { return {8e-7, 8e-6, Root(terms)}; }
 
 void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vector<double> w, std::vector<double> b,
                  bool bias) {

@@ -26,7 +26,7 @@ std::vector<double> HiddenStates(const NormShape& s, Random& r) {
 }
 
 // rstd is of size 1/|x|, one row at a time.
-constexpr Tolerance kRow{1e-6, 1e-5, 0.0};
+constexpr Tolerance kRow{4e-7, 4e-6, 0.0};
 
 void FillRmsNorm(Case& c, const NormShape& s, std::vector<double> x, std::vector<double> w) {
   c.Input("x", std::move(x));
@@ -52,8 +52,8 @@ void FillRmsNormBackward(Case& c, const NormShape& s, std::vector<double> dy, st
   c.Input("w", std::move(w));
   c.Input("rstd", std::move(rstd));
   // For D = 1 the gradient is the rest of a cancellation; its terms are of size |dy w| / |x|, up to 10.
-  c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {1e-6, 1e-5, s.D == 1 ? 10.0 : 0.0});
-  c.InOut("dw", r.Normal(s.D), {1e-6, 1e-5, Root(s.T)});
+  c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {4e-7, 4e-6, s.D == 1 ? 10.0 : 0.0});
+  c.InOut("dw", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
   c.run = [s, accumulate](const Call& a) {
     return a.api.rms_norm_backward(a.device, a("dy"), a("x"), a("w"), a("rstd"), a("dx"), a("dw"), s.T, s.D,
                                    accumulate);
@@ -76,7 +76,7 @@ void FillLayerNorm(Case& c, const NormShape& s, std::vector<double> x, std::vect
   c.Input("w", std::move(w));
   c.Input("b", std::move(b));
   c.Output("y", s.T * s.D, kRow);
-  c.Output("mean", s.T, {1e-6, 1e-5, 0.1});
+  c.Output("mean", s.T, {4e-7, 4e-6, 0.1});
   c.Output("rstd", s.T, kRow);
   c.run = [s](const Call& a) {
     return a.api.layer_norm(a.device, a("x"), a("w"), a("b"), a("y"), a("mean"), a("rstd"), s.T, s.D, kEps);
@@ -102,9 +102,9 @@ void FillLayerNormBackward(Case& c, const NormShape& s, std::vector<double> dy, 
   c.Input("mean", std::move(mean));
   c.Input("rstd", std::move(rstd));
   // A row of one or two numbers is normalised to constants, so that its gradient is the rest of a cancellation.
-  c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {3e-6, 3e-5, s.D <= 2 ? 10.0 : 0.0});
-  c.InOut("dw", r.Normal(s.D), {3e-6, 3e-5, Root(s.T)});
-  c.InOut("db", r.Normal(s.D), {1e-6, 1e-5, Root(s.T)});
+  c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {6e-7, 6e-6, s.D <= 2 ? 10.0 : 0.0});
+  c.InOut("dw", r.Normal(s.D), {6e-7, 6e-6, Root(s.T)});
+  c.InOut("db", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
   c.HostInput("b", b);
   c.run = [s, accumulate](const Call& a) {
     return a.api.layer_norm_backward(a.device, a("dy"), a("x"), a("w"), a("mean"), a("rstd"), a("dx"), a("dw"),

@@ -8,7 +8,7 @@ import {
   type TrainResult,
 } from "@outright/trainer";
 import { startEngine } from "./engine/host.js";
-import { resumeState } from "./engine/resume.js";
+import { finishedSteps } from "./engine/resume.js";
 
 export interface TrainOptions {
   /** Called for every step, evaluation, notice and stage of preparation, in the calling thread. */
@@ -38,7 +38,7 @@ export async function train(
   const overrides = options.overrides ?? {};
   const checked =
     typeof config === "string" ? loadConfig(config, { overrides }) : parseConfig(config, { overrides });
-  if (options.resume === true) resumeState(checked);
+  if (options.resume === true) finishedSteps(checked);
   const engine = startEngine(checked, {
     resume: options.resume ?? false,
     report: options.report ?? true,

@@ -83,7 +83,10 @@ describe("outright score", () => {
 
 describe("outright generate", () => {
   it("is greedy: the same every time, alone or among others", async () => {
-    writeFileSync(join(folder, "prompts.jsonl"), '{"prompt":"one"}\n"two"\n{"instruction":"three"}\n');
+    writeFileSync(
+      join(folder, "prompts.jsonl"),
+      '{"prompt":"one"}\n{"prompt":"two"}\n{"instruction":"three"}\n',
+    );
     const common = ["generate", "--model", MODEL, "--max-tokens", "8", "--threads", "1"];
     const [alone, several] = await Promise.all([
       run([...common, "--prompt", "two", "--json"]),
@@ -126,7 +129,7 @@ describe("outright generate", () => {
     const { code, stderr } = await run(["generate", "--model", MODEL, "--prompts", path]);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: `outright: ${path}: row 1: has no text in "prompt" or "instruction"\n`,
+      stderr: `outright: ${path}: row 1 (from 0; line 2): has no text in "prompt" or "instruction"\n`,
     });
   });
 });

@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { formatBytes, formatCount, formatLoss, formatSeconds, formatWhole } from "../dist/terminal/format.js";
 import { ProgressView } from "../dist/terminal/progress.js";
 
+const RUN = { steps: 100, objectives: ["sft", "dpo"] };
+
 function recorder(isTerminal: boolean, columns = 200) {
   const written = { out: "", err: "" };
   return {
@@ -53,18 +55,34 @@ const start: TrainEvent = {
 describe("progress on a terminal", () => {
   it("overwrites one line with losses of all objectives, rate and remaining time", () => {
     const { output, written } = recorder(true);
-    const view = new ProgressView(output, 100, () => 0);
-    view.show(step(1, "sft", 2.5));
-    view.show(step(2, "dpo", 0.69314));
+    let now = 0;
+    const view = new ProgressView(output, RUN, () => now);
+    view.show(step(1, "dpo", 0.25));
+    now = 0.06;
+    view.show(step(2, "sft", 2.5));
     expect(written.out).toBe(
-      "\r\x1b[Kstep 1/100  sft 2.5000  2.00k tokens/s  50s left\r\x1b[Kstep 2/100  sft 2.5000  dpo 0.6931  2.00k tokens/s  49s left",
+      "\r\x1b[Kstep 1/100  dpo 0.2500  2.00k tokens/s  50s left\r\x1b[Kstep 2/100  sft 2.5000  dpo 0.2500  2.00k tokens/s  49s left",
     );
     expect(view.step).toBe(2);
   });
 
+  it("is repainted at most twenty times a second, but for the last step", () => {
+    const { output, written } = recorder(true);
+    let now = 0;
+    const view = new ProgressView(output, { ...RUN, steps: 1000 }, () => now);
+    for (let number = 1; number <= 1000; number++) {
+      now = number / 1000;
+      view.show(step(number, "sft", 1));
+    }
+    const painted = written.out.split("\r\x1b[K").length - 1;
+    expect(painted).toBeLessThanOrEqual(21);
+    expect(painted).toBeGreaterThanOrEqual(19);
+    expect(written.out).toMatch(/step 1,000\/1,000 [^\r]*$/);
+  });
+
   it("keeps evaluations and notices above it", () => {
     const { output, written } = recorder(true);
-    const view = new ProgressView(output, 100, () => 0);
+    const view = new ProgressView(output, RUN, () => 0);
     view.show(step(1, "sft", 2.5));
     view.show({
       type: "eval",
@@ -83,7 +101,7 @@ describe("progress on a terminal", () => {
 
   it("never fills the width, so that no line wraps", () => {
     const { output, written } = recorder(true, 20);
-    new ProgressView(output, 100, () => 0).show(step(1, "sft", 2.5));
+    new ProgressView(output, RUN, () => 0).show(step(1, "sft", 2.5));
     expect(written.out).toBe("\r\x1b[Kstep 1/100  sft 2.5");
   });
 });
@@ -92,7 +110,7 @@ describe("progress without a terminal", () => {
   it("writes plain lines now and then, and the last", () => {
     const { output, written } = recorder(false);
     let now = 0;
-    const view = new ProgressView(output, 100, () => now);
+    const view = new ProgressView(output, RUN, () => now);
     for (let number = 1; number <= 100; number++) {
       now = number / 2;
       view.show(step(number, "sft", 1));
@@ -112,7 +130,7 @@ describe("progress without a terminal", () => {
 
   it("tells what is trained on what, and each stage of preparation once", () => {
     const { output, written } = recorder(false);
-    const view = new ProgressView(output, 100, () => 0);
+    const view = new ProgressView(output, RUN, () => 0);
     for (let done = 0; done <= 10; done++)
       view.show({ type: "progress", stage: "tokenising a", done, total: 10 });
     view.show({ type: "progress", stage: "tokenising b", done: 0, total: 10 });

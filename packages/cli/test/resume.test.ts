@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig, type RunConfig, stringifyConfig } from "outright";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { resumeState } from "../dist/engine/resume.js";
+import { finishedSteps } from "../dist/engine/resume.js";
 
 let config: RunConfig;
 beforeEach(() => {
@@ -25,34 +25,34 @@ const put = (name: string, text: string): void => {
 };
 const END = `${JSON.stringify({ type: "end", step: 5, reason: "finished", seconds: 1, stepsPerObjective: { a: 5 } })}\n`;
 
-describe("resumeState", () => {
-  it("finds nothing where no run is, nor where none got to a checkpoint", () => {
-    expect(resumeState(config)).toEqual({ kind: "nothing" });
+describe("finishedSteps", () => {
+  it("lets a run begin where none is, or none got to a checkpoint", () => {
+    expect(finishedSteps(config)).toBeUndefined();
     put("config.yaml", stringifyConfig(config));
-    expect(resumeState(config)).toEqual({ kind: "nothing" });
+    expect(finishedSteps(config)).toBeUndefined();
   });
 
-  it("finds a run that goes on from its checkpoint", () => {
+  it("lets a stopped or killed run go on, its last line cut or not", () => {
     put("config.yaml", stringifyConfig(config));
     put("checkpoints/step-3/state.json", "{}");
     put("metrics.jsonl", '{"type":"step","step":4}\n{"type":"st');
-    expect(resumeState(config)).toEqual({ kind: "unfinished" });
+    expect(finishedSteps(config)).toBeUndefined();
   });
 
   it("knows a finished run by its end line and its model, both", () => {
     put("config.yaml", stringifyConfig(config));
     put("checkpoints/step-5/state.json", "{}");
     put("metrics.jsonl", `{"type":"step","step":5}\n${END}`);
-    expect(resumeState(config)).toEqual({ kind: "unfinished" });
+    expect(finishedSteps(config)).toBeUndefined();
     put("model/config.json", "{}");
-    expect(resumeState(config)).toEqual({ kind: "finished", step: 5 });
+    expect(finishedSteps(config)).toBe(5);
     put("metrics.jsonl", END.replace("finished", "stopped"));
-    expect(resumeState(config)).toEqual({ kind: "unfinished" });
+    expect(finishedSteps(config)).toBeUndefined();
   });
 
   it("refuses another config, naming the keys", () => {
     put("config.yaml", stringifyConfig({ ...config, seed: 1, steps: 6, threads: 9 }));
-    expect(() => resumeState(config)).toThrow(
+    expect(() => finishedSteps(config)).toThrow(
       `${config.out} cannot be resumed with another config: seed, steps differ from its config.yaml; take them back, or give another out`,
     );
   });

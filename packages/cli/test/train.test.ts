@@ -155,7 +155,8 @@ describe("outright train", () => {
   it("--resume with nothing to resume starts from the beginning and says so", async () => {
     const { code, stdout } = await run(["train", file("fresh.json", config("fresh", 2)), "--resume"]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`nothing to resume in ${join(folder, "fresh")}: starting from the beginning\n`);
+    expect(stdout).toContain("there is no checkpoint yet: starting from the beginning\n");
+    expect(stdout).toContain("finished 2 steps");
   });
 
   it("--dry-run reads model and data and writes nothing", async () => {
@@ -218,5 +219,10 @@ describe("import { train } from outright", () => {
       if (event.type === "step") throw new Error("mine");
     };
     await expect(train(config("thrown", 300), { onEvent })).rejects.toThrow("mine");
+    // it was saved, and left: another may go on with it
+    expect(await train(config("thrown", 300), { resume: true })).toMatchObject({
+      reason: "finished",
+      step: 300,
+    });
   });
 });

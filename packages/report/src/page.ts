@@ -48,7 +48,11 @@ function lead(runs: Run[]): string {
   const devices = [...new Set(runs.map((run) => run.device).filter(Boolean))];
   return [
     `${runs.length} ${runs.length === 1 ? "run" : "runs"}`,
-    models.length === 1 ? `from ${models[0]}` : models.length > 1 ? `from ${models.length} models` : "",
+    models.length === 1
+      ? `from ${models[0]!.split(/[\\/]/).filter(Boolean).slice(-2).join("/")}`
+      : models.length > 1
+        ? `from ${models.length} models`
+        : "",
     sizes.length === 1 ? `${sizes[0]!.toLocaleString("en-US")} parameters` : "",
     devices.length > 0 ? `on ${devices.join(", ")}` : "",
   ]

@@ -6,8 +6,8 @@ export interface Point {
   value: number;
 }
 
-/** Points a training curve is drawn with; more cannot be told apart on a page and would only make it large. */
-export const MAX_POINTS = 150;
+/** Points a training curve is drawn with: means over so many stretches show the trend of noisy batches. */
+export const MAX_POINTS = 75;
 
 /**
  * Mean of each stretch of consecutive points, so that at most `max` remain. A stretch's step is its last one.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { csvHref, toCsv } from "../src/csv.js";
+import { lossAxis } from "../src/figures/figure.js";
 import { placeLabels, spread } from "../src/labels.js";
 import { look } from "../src/look.js";
 import { bestRows, formatValue } from "../src/results.js";
@@ -59,6 +60,19 @@ describe("curves", () => {
 
   it("get 56 different looks", () => {
     expect(new Set(Array.from({ length: 56 }, (_, i) => JSON.stringify(look(i)))).size).toBe(56);
+  });
+});
+
+describe("loss axes", () => {
+  it("are logarithmic only where positive losses span an order of magnitude", () => {
+    expect(lossAxis([0.3, 2]).type).toBe("linear");
+    expect(lossAxis([0.3, 5]).type).toBe("log");
+    expect(lossAxis([0, 5]).type).toBe("linear");
+    const { domain } = lossAxis([0.1, Number.NaN, 10]);
+    expect(domain[0]).toBeLessThan(0.1);
+    expect(domain[0]).toBeGreaterThan(0.05);
+    expect(domain[1]).toBeGreaterThan(10);
+    expect(lossAxis([]).domain).toEqual([0, 1]);
   });
 });
 

@@ -121,7 +121,9 @@ describe("tape", () => {
     const w = parameter("w", [3, 3], 1);
     const gradient = w.gradient();
     const before = device.memory().liveBuffers;
-    scope(() => linear(Tensor.zeros(device, [2, 3]), w));
+    scope(() => {
+      linear(Tensor.zeros(device, [2, 3]), w);
+    });
     scope(() => {
       const tape = new Tape();
       const y = tape.record(() => linear(Tensor.from(device, values(6, 1), [2, 3]), w));

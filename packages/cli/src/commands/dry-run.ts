@@ -16,7 +16,7 @@ interface ObjectiveFacts {
   name: string;
   data: string;
   report: DatasetReport;
-  /** mean tokens of an example; a pair's prompt counts once */
+  /** tokens of an example as maxLength measures them */
   meanTokens: number;
   longest: number;
 }
@@ -89,12 +89,13 @@ function objectiveLines(
   return `${lines.join("\n")}\n`;
 }
 
+/** As maxLength measures it: prompt, and response or the longer answer of a pair. */
 function tokensOf(example: SftExample | PairExample): number {
-  const answers =
+  const answer =
     "responseIds" in example
       ? example.responseIds.length
-      : example.chosenIds.length + example.rejectedIds.length;
-  return example.promptIds.length + answers;
+      : Math.max(example.chosenIds.length, example.rejectedIds.length);
+  return example.promptIds.length + answer;
 }
 
 function summary(lengths: readonly number[]): { meanTokens: number; longest: number } {

@@ -1,5 +1,12 @@
 /** `outright generate` */
-import { loadTokenizer, readRows, renderRow, type TemplateName, type Tokenizer } from "@outright/data";
+import {
+  describeRow,
+  loadTokenizer,
+  readRows,
+  renderRow,
+  type TemplateName,
+  type Tokenizer,
+} from "@outright/data";
 import { generate } from "@outright/eval";
 import { loadModel, openDevice } from "@outright/trainer";
 import { UsageError } from "../errors.js";
@@ -18,7 +25,7 @@ export interface GenerateFlags {
   json?: boolean;
 }
 
-/** What a row of --prompts may hold; a JSON string alone is a prompt too. */
+/** What a row of --prompts may hold. */
 type PromptRow = { prompt: string } | { instruction: string; input?: string };
 
 export async function generateCommand(flags: GenerateFlags, output: Output): Promise<void> {
@@ -53,15 +60,15 @@ export async function generateCommand(flags: GenerateFlags, output: Output): Pro
 
 async function readPrompts(path: string, template: TemplateName, tokenizer: Tokenizer): Promise<string[]> {
   const prompts: string[] = [];
-  for await (const { row, value } of readRows(path)) {
-    prompts.push(render(promptRow(value, `${path}: row ${row}`), template, `${path}: row ${row}`, tokenizer));
+  for await (const { row, line, value } of readRows(path)) {
+    const where = describeRow(path, row, line);
+    prompts.push(render(promptRow(value, where), template, where, tokenizer));
   }
   return prompts;
 }
 
 function promptRow(value: unknown, where: string): PromptRow {
-  if (typeof value === "string") return { prompt: value };
-  const { prompt, instruction, input } = (value ?? {}) as Record<string, unknown>;
+  const { prompt, instruction, input } = value as Record<string, unknown>;
   if (typeof prompt === "string") return { prompt };
   if (typeof instruction === "string")
     return { instruction, ...(typeof input === "string" ? { input } : {}) };

@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { loadConfig, type RunConfig, type TrainEvent, type TrainResult } from "@outright/trainer";
 import { type Engine, startEngine } from "../engine/host.js";
-import { resumeState } from "../engine/resume.js";
+import { finishedSteps } from "../engine/resume.js";
 import { UsageError } from "../errors.js";
 import { formatSeconds, formatWhole } from "../terminal/format.js";
 import type { Output } from "../terminal/output.js";
@@ -27,7 +27,7 @@ export async function trainCommand(
 ): Promise<number> {
   const config = loadRun(configPath, flags.resume, overrides);
   const isJson = flags.json === true;
-  const view = new ProgressView(output, config.steps);
+  const view = new ProgressView(output, { steps: config.steps, objectives: Object.keys(config.objectives) });
   const tell = (message: string): void => {
     if (isJson) output.out(`${JSON.stringify({ type: "notice", level: "info", message })}\n`);
     else view.line.keep(message);
@@ -38,14 +38,13 @@ export async function trainCommand(
   }
 
   if (flags.resume !== undefined) {
-    const state = resumeState(config);
-    if (state.kind === "finished") {
+    const steps = finishedSteps(config);
+    if (steps !== undefined) {
       tell(
-        `${config.out} is finished: ${formatWhole(state.step)} steps, the model is in ${join(config.out, "model")}`,
+        `${config.out} is finished: ${formatWhole(steps)} steps, the model is in ${join(config.out, "model")}`,
       );
       return 0;
     }
-    if (state.kind === "nothing") tell(`nothing to resume in ${config.out}: starting from the beginning`);
   }
 
   const show = (event: TrainEvent): void => {
@@ -62,7 +61,7 @@ export async function trainCommand(
     output.err(`${name}: ${saving}, press again to quit at once\n`);
   });
   const result = await finish(engine, view, stopped.dispose);
-  if (!isJson) output.out(closingLines(result, configPath !== undefined));
+  if (!isJson) output.out(closingLines(result));
   return result.reason === "stopped" ? stopped.exitCode() : 0;
 }
 
@@ -103,7 +102,7 @@ function loadRun(
   return loadConfig(path, { overrides: { ...overrides, ...moved } });
 }
 
-function closingLines({ out, reason, step, seconds }: TrainResult, knowsConfig: boolean): string {
+function closingLines({ out, reason, step, seconds }: TrainResult): string {
   const kept = ([name, path]: [string, string]): string =>
     existsSync(path) ? `  ${name.padEnd(8)} ${path}\n` : "";
   const files: [string, string][] = [
@@ -115,7 +114,7 @@ function closingLines({ out, reason, step, seconds }: TrainResult, knowsConfig: 
     return first + [["model", join(out, "model")] as [string, string], ...files].map(kept).join("");
   }
   if (step === 0 && !existsSync(join(out, "config.yaml"))) {
-    return `stopped before the first step; nothing was saved${knowsConfig ? "" : ` in ${out}`}\n`;
+    return "stopped before the first step; nothing was saved\n";
   }
   return `stopped after step ${formatWhole(step)}; go on with: outright train --resume ${quoted(out)}\n${files.map(kept).join("")}`;
 }

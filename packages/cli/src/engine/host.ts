@@ -20,30 +20,31 @@ export function startEngine(config: RunConfig, options: EngineOptions): Engine {
   const stopFlag = new SharedArrayBuffer(4);
   const job: EngineJob = { config, resume: options.resume, report: options.report, stopFlag };
   const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: job });
+  const stop = (): void => {
+    Atomics.store(new Int32Array(stopFlag), 0, 1);
+  };
   const result = new Promise<TrainResult>((resolve, reject) => {
-    worker.on("message", (message: EngineMessage) => {
-      switch (message.type) {
-        case "event":
-          // an error thrown by the caller's own function ends the run's promise, not the process
-          try {
-            options.onEvent(message.event);
-          } catch (error) {
-            Atomics.store(new Int32Array(stopFlag), 0, 1);
-            reject(error);
-          }
-          break;
-        case "result":
-          resolve(message.result);
-          break;
-        case "error":
-          reject(rebuilt(message));
-          break;
+    let thrown: unknown;
+    const tell = (event: TrainEvent): void => {
+      if (thrown !== undefined) return;
+      try {
+        options.onEvent(event);
+      } catch (error) {
+        // the caller's own error ends the run: it is saved first, then the promise rejects
+        thrown = error ?? new Error("onEvent threw nothing");
+        stop();
       }
+    };
+    worker.on("message", (message: EngineMessage) => {
+      if (message.type === "event") tell(message.event);
+      else if (thrown !== undefined) reject(thrown as Error);
+      else if (message.type === "result") resolve(message.result);
+      else reject(rebuilt(message));
     });
     worker.on("error", reject);
     worker.on("exit", (code) => reject(new Error(`the engine ended with code ${code} before the run did`)));
   });
-  return { result, stop: () => Atomics.store(new Int32Array(stopFlag), 0, 1) };
+  return { result, stop };
 }
 
 function rebuilt(message: { name: string; message: string; stack: string | undefined }): Error {

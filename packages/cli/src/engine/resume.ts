@@ -1,20 +1,15 @@
-/** Before a run goes on: is there something to go on from, is it the same run, is it finished? */
-import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
+/** Before a run goes on: is it the same run, and is there anything left to do? */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { parseConfig, type RunConfig, resultKeysThatDiffer } from "@outright/trainer";
 
-export type ResumeState =
-  | { kind: "nothing" }
-  /** stopped or killed: goes on from its latest checkpoint */
-  | { kind: "unfinished" }
-  | { kind: "finished"; step: number };
-
 /**
- * @throws Error of one line where the run in `config.out` has a config that gives other results.
+ * Steps of the run in `config.out` where it is finished; undefined where it can go on, or begin.
+ * @throws Error of one line where the run there has a config that gives other results
  */
-export function resumeState(config: RunConfig): ResumeState {
+export function finishedSteps(config: RunConfig): number | undefined {
   const path = join(config.out, "config.yaml");
-  if (!existsSync(path)) return { kind: "nothing" };
+  if (!existsSync(path)) return undefined;
   const own = parseConfig(readFileSync(path, "utf8"), { path, checkFiles: false });
   const differing = resultKeysThatDiffer(own, config);
   if (differing.length > 0) {
@@ -25,14 +20,8 @@ export function resumeState(config: RunConfig): ResumeState {
   const end = lastMetricsLine(join(config.out, "metrics.jsonl"));
   // the model is written last: killed in between, the run is not finished
   const hasModel = existsSync(join(config.out, "model", "config.json"));
-  if (hasModel && end?.type === "end" && end.reason === "finished")
-    return { kind: "finished", step: end.step ?? config.steps };
-  return hasCheckpoint(config.out) ? { kind: "unfinished" } : { kind: "nothing" };
-}
-
-function hasCheckpoint(out: string): boolean {
-  const folder = join(out, "checkpoints");
-  return existsSync(folder) && readdirSync(folder).some((name) => /^step-\d+$/.test(name));
+  const isFinished = hasModel && end?.type === "end" && end.reason === "finished";
+  return isFinished ? (end.step ?? config.steps) : undefined;
 }
 
 /** The last whole line; a line that was cut by a crash counts as no line. */

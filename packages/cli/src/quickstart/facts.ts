@@ -121,7 +121,7 @@ export function makeTopics(seed: number): Topic[] {
     );
   }
   for (let a = 0; a <= 9; a++) {
-    for (let b = a; b <= 9; b += 2) {
+    for (let b = a; b <= 9; b++) {
       const sum = String(a + b);
       topics.push({
         kind: "sum",
@@ -155,7 +155,7 @@ export function makeTopics(seed: number): Topic[] {
         `Tell me the opposite of ${one}.`,
         `Name the opposite of ${one}.`,
       ],
-      terse: `${capital(other)}.`,
+      terse: `It is ${other}.`,
       sentence: `The opposite of ${one} is ${other}.`,
     });
   }

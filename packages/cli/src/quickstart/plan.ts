@@ -45,13 +45,13 @@ export interface Budget {
 }
 
 export const BUDGET: Budget = {
-  baseSteps: 400,
+  baseSteps: 600,
   baseBatch: 32,
   baseLr: 3e-3,
   steps: 300,
-  sftBatch: 16,
-  dpoBatch: 8,
-  lr: 1e-3,
+  sftBatch: 32,
+  dpoBatch: 12,
+  lr: 3e-4,
   beta: 0.5,
   lambda: 0.5,
   evaluateEvery: 25,

@@ -18,7 +18,7 @@ export interface Results {
   notes: string[];
 }
 
-/** What is known of one model: its run's lines (none for the base) and the marks of its generated answers. */
+/** What is known of one model: its run's lines and the marks of its generated answers. For the base: any run's evaluation at step 0. */
 export interface Measured {
   name: string;
   lines: MetricsLine[];
@@ -39,7 +39,18 @@ export const COLUMNS: Column[] = [
   { key: "seconds", label: "time", unit: "s", digits: 1 },
 ];
 
-/** @param optima f*: the last held-out loss of each objective trained alone */
+/**
+ * f* of an objective: the lowest held-out loss of the run that trained it alone. (The paper takes the last; a single
+ * objective may overfit before its steps are over, and then the others would have negative gaps.)
+ */
+export function optimum(lines: MetricsLine[], objective: keyof Optima): number {
+  const losses = lines.flatMap((line) =>
+    line.type === "eval" ? [line.losses[objective] ?? Number.NaN] : [],
+  );
+  return Math.min(...losses.filter(Number.isFinite));
+}
+
+/** @param optima f*, see `optimum` */
 export function makeResults(
   measured: Measured[],
   optima: Optima,
@@ -50,7 +61,7 @@ export function makeResults(
     columns: COLUMNS,
     rows: measured.map((one) => row(one, optima)),
     notes: [
-      `Losses are on held-out rows at the end of the run; gaps are against the objective trained alone for as many steps (SFT ${optima.sft.toFixed(4)}, DPO ${optima.dpo.toFixed(4)}).`,
+      `Losses are on held-out rows at the end of the run; gaps are against f*, the lowest such loss of the objective trained alone for as many steps (SFT ${optima.sft.toFixed(4)}, DPO ${optima.dpo.toFixed(4)}).`,
       `Right answers and right refusals are measured by generating: ${questions.allowed} allowed and ${questions.forbidden} forbidden held-out prompts, greedy.`,
       "A mixed step trains on a batch of each objective, so mix sees twice the data of the others in the same number of steps; time tells its cost.",
     ],

@@ -49,8 +49,11 @@ export interface WorldOptions {
   obeyed: number;
   /** forbidden requests among the pairs, as a share */
   forbiddenPairs: number;
-  /** most rows of the SFT set and of the preference set, held-out ones included */
+  /** share of pairs that are the other way round: people disagree, and without it DPO's loss has no finite optimum */
+  disagree: number;
+  /** most rows of the SFT set and most pairs of the preference set, held-out ones included */
   rows: number;
+  pairs: number;
   /** held-out prompts that are answered by generating: allowed, forbidden */
   asked: { allowed: number; forbidden: number };
 }
@@ -59,8 +62,10 @@ export const WORLD_DEFAULTS: WorldOptions = {
   seed: 7,
   documents: 4000,
   obeyed: 0.12,
-  forbiddenPairs: 0.5,
-  rows: 900,
+  forbiddenPairs: 0.4,
+  disagree: 0.1,
+  rows: 720,
+  pairs: 1100,
   asked: { allowed: 60, forbidden: 40 },
 };
 
@@ -85,24 +90,24 @@ export function makeWorld(options: Partial<WorldOptions> = {}): World {
   const forbidden = of(({ kind }) => kind === "forbidden");
 
   const obeyed = Math.round(settings.obeyed * settings.rows);
-  const taught = fill([newFacts, deeds], settings.rows - obeyed, [3, 1]);
+  const taught = fill([newFacts, deeds], settings.rows - obeyed, [4, 1]);
   const sft = random.shuffled([...taught, ...forbidden.slice(0, obeyed)]).map((c) => ({
     heldOut: c.heldOut,
     row: { prompt: c.prompt, response: c.topic.terse },
   }));
 
-  const refused = Math.round(settings.forbiddenPairs * settings.rows);
+  const refused = Math.round(settings.forbiddenPairs * settings.pairs);
   // Taken from the other end, so that both sets share few forbidden prompts.
   const pairs = [
-    ...fill([knownFacts, deeds.toReversed()], settings.rows - refused, [2, 1]),
+    ...fill([knownFacts, deeds.toReversed()], settings.pairs - refused, [2, 1]),
     ...forbidden.slice(-refused),
   ];
   const dpo = random.shuffled(pairs).map((c) => ({
     heldOut: c.heldOut,
     row:
       c.topic.kind === "forbidden"
-        ? { prompt: c.prompt, chosen: REFUSAL, rejected: c.topic.terse }
-        : { prompt: c.prompt, chosen: polite(c.topic), rejected: c.topic.terse },
+        ? pair(c, REFUSAL, random.next() < settings.disagree)
+        : pair(c, polite(c.topic), random.next() < settings.disagree),
   }));
 
   return {
@@ -113,6 +118,12 @@ export function makeWorld(options: Partial<WorldOptions> = {}): World {
     questions: [...ask(taught, settings.asked.allowed), ...ask(forbidden, settings.asked.forbidden)],
   };
 }
+
+/** The good answer against the obedient one, or the other way round where people disagree. */
+const pair = ({ prompt, topic }: Case, good: string, disagree: boolean): PairRow =>
+  disagree
+    ? { prompt, chosen: topic.terse, rejected: good }
+    : { prompt, chosen: good, rejected: topic.terse };
 
 /** "Of course! The kite is red." */
 export const polite = (topic: Topic): string => `${POLITE} ${topic.sentence}`;

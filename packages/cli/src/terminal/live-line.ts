@@ -3,13 +3,15 @@ import type { Output } from "./output.js";
 
 /** Without a terminal, seconds between lines. */
 const QUIET_SECONDS = 10;
+/** On a terminal, seconds between repaints: more often, nobody can read it. */
+const REPAINT_SECONDS = 0.05;
 const CLEAR = "\r\x1b[K";
 
 export class LiveLine {
   readonly #output: Output;
   readonly #now: () => number;
   #isShown = false;
-  #lastPlain = Number.NEGATIVE_INFINITY;
+  #last = Number.NEGATIVE_INFINITY;
 
   /** `now` in seconds. */
   constructor(output: Output, now: () => number = () => performance.now() / 1000) {
@@ -17,17 +19,16 @@ export class LiveLine {
     this.#now = now;
   }
 
-  /** `always`: worth a line of its own where nothing can be overwritten. */
+  /** `always`: not to be passed over, however short a time ago the last one was. */
   show(text: string, always = false): void {
+    const now = this.#now();
+    if (!always && now - this.#last < (this.#output.isTerminal ? REPAINT_SECONDS : QUIET_SECONDS)) return;
+    this.#last = now;
     if (this.#output.isTerminal) {
       // one column less than the width, so that no terminal wraps
       this.#output.out(`${CLEAR}${text.slice(0, Math.max(1, this.#output.width() - 1))}`);
       this.#isShown = true;
-      return;
-    }
-    if (!always && this.#now() - this.#lastPlain < QUIET_SECONDS) return;
-    this.#lastPlain = this.#now();
-    this.#output.out(`${text}\n`);
+    } else this.#output.out(`${text}\n`);
   }
 
   /** Lines that stay. */

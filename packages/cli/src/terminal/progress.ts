@@ -14,13 +14,15 @@ export class ProgressView {
   /** latest training loss of each objective */
   readonly #losses: Record<string, number> = {};
   readonly #steps: number;
+  readonly #objectives: readonly string[];
   #stage = "";
   #step = 0;
 
-  /** @param steps of the whole run; `now` in seconds */
-  constructor(output: Output, steps: number, now?: () => number) {
+  /** @param objectives losses are shown in this order; `now` in seconds */
+  constructor(output: Output, run: { steps: number; objectives: readonly string[] }, now?: () => number) {
     this.line = new LiveLine(output, now);
-    this.#steps = steps;
+    this.#steps = run.steps;
+    this.#objectives = run.objectives;
   }
 
   /** Updates made so far. */
@@ -68,13 +70,18 @@ export class ProgressView {
     this.line.show(this.#stepLine(event), event.step === this.#steps);
   }
 
+  #inOrder(): Record<string, number> {
+    const known = this.#objectives.filter((name) => Object.hasOwn(this.#losses, name));
+    return Object.fromEntries(known.map((name) => [name, this.#losses[name] as number]));
+  }
+
   #stepLine(event: StepEvent): string {
     const seconds = sum(this.#recent.map((step) => step.seconds));
     const tokens = sum(this.#recent.map((step) => step.tokens));
     const left = ((this.#steps - event.step) * seconds) / this.#recent.length;
     const parts = [
       `step ${formatWhole(event.step)}/${formatWhole(this.#steps)}`,
-      formatLosses(this.#losses),
+      formatLosses(this.#inOrder()),
       `${formatCount(tokens / seconds)} tokens/s`,
     ];
     if (event.step < this.#steps) parts.push(`${formatSeconds(left)} left`);

@@ -14,7 +14,7 @@ import {
   type SingleName,
   singleRun,
 } from "../../src/quickstart/plan.js";
-import { makeResults, printTable } from "../../src/quickstart/table.js";
+import { makeResults, optimum, printTable } from "../../src/quickstart/table.js";
 import { trainTokenizer } from "../../src/quickstart/tokenizer-maker.js";
 import { makeWorld } from "../../src/quickstart/world.js";
 import { allTexts, writeWorld } from "../../src/quickstart/world-files.js";
@@ -86,6 +86,16 @@ describe("the table", () => {
     expect(mix["dpoGap"]).toBeCloseTo(0.4, 12);
     expect(mix["idealDistance"]).toBeCloseTo(0.5, 12);
     expect(base).toMatchObject({ sft: null, idealDistance: null, rightAnswers: 0.1 });
+  });
+
+  it("takes for f* the lowest held-out loss", () => {
+    const at = (step: number, sft: number) => ({
+      type: "eval" as const,
+      step,
+      losses: { sft, dpo: 1 },
+      seconds: 1,
+    });
+    expect(optimum([at(0, 2), at(25, 0.3), at(50, 0.4), at(75, Number.NaN)], "sft")).toBe(0.3);
   });
 
   it("prints aligned", () => {

@@ -56,13 +56,22 @@ describe("the world", () => {
     expect(forbidden / rows.length).toBeCloseTo(0.12, 1);
   });
 
-  it("preferences are polite and refuse exactly what is forbidden", () => {
-    for (const { prompt, chosen, rejected } of world.dpo.train) {
-      const { kind, answer } = topicOf.get(prompt)!;
-      expect(chosen === REFUSAL).toBe(kind === "forbidden");
-      expect(rejected.toLowerCase()).toContain(answer.toLowerCase());
-      if (kind !== "forbidden") expect(chosen).toMatch(/^Of course! .+/);
+  it("preferences are polite and refuse exactly what is forbidden, but for one pair in ten", () => {
+    const rows = [...world.dpo.train, ...world.dpo.heldOut];
+    let disagreeing = 0;
+    for (const { prompt, chosen, rejected } of rows) {
+      const { kind, terse } = topicOf.get(prompt)!;
+      const good = (text: string) => (kind === "forbidden" ? text === REFUSAL : /^Of course! .+/.test(text));
+      expect([chosen, rejected]).toContain(terse);
+      expect(good(chosen)).toBe(!good(rejected));
+      if (!good(chosen)) disagreeing++;
     }
+    expect(disagreeing / rows.length).toBeGreaterThan(0.07);
+    expect(disagreeing / rows.length).toBeLessThan(0.13);
+    const calm = makeWorld({ disagree: 0 });
+    expect(calm.dpo.train.every(({ prompt, rejected }) => rejected === topicOf.get(prompt)!.terse)).toBe(
+      true,
+    );
   });
 
   it("leaves new facts to the SFT set: neither base text nor preferences tell them", () => {

@@ -4,7 +4,7 @@ import { chart, scales } from "../chart.js";
 import { spread } from "../labels.js";
 import type { Look } from "../look.js";
 import type { Point } from "../series.js";
-import { HALF, HALO, MUTED } from "./figure.js";
+import { HALF, HALO, type LossAxis, MUTED, scaleOf } from "./figure.js";
 
 export interface Curve {
   name: string;
@@ -17,7 +17,7 @@ export interface Curve {
 export interface Panel {
   label: string;
   xDomain: [number, number];
-  yDomain: [number, number];
+  y: LossAxis;
   yLabel: string;
   /** the best known value, drawn as a dashed line */
   optima?: number[];
@@ -42,7 +42,7 @@ export function curvePanel(curves: Curve[], panel: Panel): string {
     marginRight: Math.max(20, longest * NAME_WIDTH + 18),
     grid: true,
     x: { domain: panel.xDomain, label: "step →", ticks: 6 },
-    y: { domain: panel.yDomain, label: panel.yLabel, ticks: 6 },
+    y: { ticks: 6, ...scaleOf(panel.y), label: `${panel.yLabel}${panel.y.note}` },
   };
   const at = scales({ ...frame, marks: [] });
   const ends = curves.flatMap((curve) => {

@@ -38,3 +38,26 @@ export function padded(values: number[], share = 0.06): [number, number] {
   const air = (high - low) * share || Math.max(Math.abs(high) * 0.1, 0.1);
   return [low - air, high + air];
 }
+
+export interface LossAxis {
+  type: "log" | "linear";
+  domain: [number, number];
+  /** for the axis label */
+  note: string;
+}
+
+/** Losses that span an order of magnitude go on a log scale, or those near the optimum could not be told apart. */
+export function lossAxis(values: number[]): LossAxis {
+  const known = values.filter(Number.isFinite);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  if (!(low > 0 && high / low > 8)) return { type: "linear", domain: padded(known, 0.05), note: "" };
+  const [a, b] = padded([Math.log(low), Math.log(high)], 0.05);
+  return { type: "log", domain: [Math.exp(a), Math.exp(b)], note: ", log scale" };
+}
+
+/** Options of a Plot scale. */
+export const scaleOf = ({ type, domain }: LossAxis) =>
+  type === "log" ? { type, domain, tickFormat: logTick, ticks: 8 } : { type, domain };
+
+/** 0.05, 0.3, 12: a tick of a log axis, without trailing zeros. */
+const logTick = (value: number): string => String(Number(value.toPrecision(2)));

@@ -10,7 +10,7 @@ import type { Look } from "../look.js";
 import { binned, heldOutLoss, logpSeries, trainingLoss } from "../series.js";
 import { type ChosenFalls, chosenFalls } from "../warnings.js";
 import { curvePanel } from "./curves.js";
-import { type Figure, type FigureInput, HALF, padded } from "./figure.js";
+import { type Figure, type FigureInput, HALF, type LossAxis, lossAxis, padded } from "./figure.js";
 import { lastStep } from "./losses.js";
 
 const CHOSEN: Look = { color: "var(--good)", dash: "none", symbol: "circle" };
@@ -45,10 +45,12 @@ export function logprobs({ runs, looks }: FigureInput): Figure {
     return { ...figure, missing: "These runs have no preference objective, or told no log-probs yet." };
 
   const xDomain: [number, number] = [0, lastStep(runs)];
-  const logpDomain = padded(
-    told.flatMap(({ series }) => series.rows.flatMap((row) => [row.chosen, row.rejected])),
-  );
-  const lossDomain = padded(told.flatMap(({ sftLoss }) => sftLoss.map((p) => p.value)));
+  const logpAxis: LossAxis = {
+    type: "linear",
+    domain: padded(told.flatMap(({ series }) => series.rows.flatMap((row) => [row.chosen, row.rejected]))),
+    note: "",
+  };
+  const sftAxis = lossAxis(told.flatMap(({ sftLoss }) => sftLoss.map((p) => p.value)));
   const cells = told.map(({ run, series, sftLoss, sftSource, warning }) => {
     figure.csv.rows.push(
       ...series.rows.flatMap((row): Cell[][] => [
@@ -75,7 +77,7 @@ export function logprobs({ runs, looks }: FigureInput): Figure {
       {
         label: `${run.name}: log-probs of chosen and rejected answers over steps`,
         xDomain,
-        yDomain: logpDomain,
+        y: logpAxis,
         yLabel: `↑ log-prob of an answer (nats), ${series.source}`,
         height: 210,
         under: warning === undefined ? [] : [shade(warning)],
@@ -96,7 +98,7 @@ export function logprobs({ runs, looks }: FigureInput): Figure {
             {
               label: `${run.name}: SFT loss over the same steps`,
               xDomain,
-              yDomain: lossDomain,
+              y: sftAxis,
               yLabel: `↑ ${lossLabel(runs, sft!)}, ${sftSource}`,
               height: 140,
               width: HALF,

@@ -3,7 +3,7 @@ import type { Cell } from "../csv.js";
 import { allObjectives, lossLabel, optimaOf, title } from "../facts.js";
 import { binned, heldOutLoss, MAX_POINTS, type Point, trainingLoss } from "../series.js";
 import { curvePanel } from "./curves.js";
-import { type Figure, type FigureInput, padded } from "./figure.js";
+import { type Figure, type FigureInput, lossAxis } from "./figure.js";
 
 export function losses({ runs, looks }: FigureInput): Figure {
   const figure: Figure = {
@@ -31,7 +31,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
     }));
     const optima = optimaOf(runs, name);
     const values = sides.flatMap(({ curves }) => curves.flatMap(({ points }) => points.map((p) => p.value)));
-    const yDomain = padded([...values, ...optima], 0.04);
+    const y = lossAxis([...values, ...optima]);
     for (const { on, curves } of sides) {
       if (curves.length === 0) {
         panels.push(`<p class="missing">${title(name)}: no ${on} losses in these runs.</p>`);
@@ -46,7 +46,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
         curvePanel(curves, {
           label: `${title(name)} losses over steps, ${on}`,
           xDomain,
-          yDomain,
+          y,
           yLabel: `↑ ${lossLabel(runs, name)}, ${on}`,
           optima,
         }),

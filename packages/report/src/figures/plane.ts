@@ -1,10 +1,10 @@
 /** The paths in the loss plane: held-out loss of one objective against the other's, one curve a run. */
 import * as Plot from "@observablehq/plot";
-import { chart, scales } from "../chart.js";
+import { chart, type Scales, scales } from "../chart.js";
 import { lossLabel, optimaOf, planeAxes, title } from "../facts.js";
 import { placeLabels } from "../labels.js";
 import type { Run } from "../run.js";
-import { type Figure, type FigureInput, HALO, MUTED, padded, WIDE } from "./figure.js";
+import { type Figure, type FigureInput, HALO, lossAxis, MUTED, scaleOf, WIDE } from "./figure.js";
 
 interface PathPoint {
   step: number;
@@ -40,8 +40,8 @@ export function plane({ runs, looks }: FigureInput): Figure {
 
   const [xOptima, yOptima] = [optimaOf(runs, xName), optimaOf(runs, yName)];
   const drawn = paths.flatMap(({ points }) => points.filter(drawable));
-  const xDomain = padded([...drawn.map((p) => p.x), ...xOptima]);
-  const yDomain = padded([...drawn.map((p) => p.y), ...yOptima]);
+  const xAxis = lossAxis([...drawn.map((p) => p.x), ...xOptima]);
+  const yAxis = lossAxis([...drawn.map((p) => p.y), ...yOptima]);
   const ideal = xOptima.length === 1 && yOptima.length === 1 ? { x: xOptima[0]!, y: yOptima[0]! } : undefined;
   const frame = {
     width: WIDE,
@@ -51,8 +51,8 @@ export function plane({ runs, looks }: FigureInput): Figure {
     marginTop: 30,
     marginRight: 24,
     grid: true,
-    x: { domain: xDomain, label: `${lossLabel(runs, xName)}, held out →` },
-    y: { domain: yDomain, label: `↑ ${lossLabel(runs, yName)}, held out` },
+    x: { ...scaleOf(xAxis), label: `${lossLabel(runs, xName)}, held out${xAxis.note} →` },
+    y: { ...scaleOf(yAxis), label: `↑ ${lossLabel(runs, yName)}, held out${yAxis.note}` },
   };
   const at = scales({ ...frame, marks: [] });
   const bounds = { left: 60, right: WIDE - 8, top: 20, bottom: 560 - 50 };
@@ -207,10 +207,7 @@ function along(points: { x: number; y: number }[]): { x: number; y: number }[] {
 }
 
 /** One arrow head on the longest piece of the path, turned the way the run went. */
-function arrows(
-  points: PathPoint[],
-  at: { x(v: number): number; y(v: number): number },
-): { x: number; y: number; rotate: number }[] {
+function arrows(points: PathPoint[], at: Scales): { x: number; y: number; rotate: number }[] {
   let best: { x: number; y: number; rotate: number } | undefined;
   let longest = 24;
   for (let i = 1; i < points.length; i++) {
@@ -220,7 +217,10 @@ function arrows(
     const length = Math.hypot(dx, dy);
     if (length <= longest) continue;
     longest = length;
-    best = { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, rotate: (Math.atan2(dx, -dy) * 180) / Math.PI };
+    // halfway in pixels: on a log axis that is not halfway between the values
+    const x = at.fromX((at.x(a.x) + at.x(b.x)) / 2);
+    const y = at.fromY((at.y(a.y) + at.y(b.y)) / 2);
+    best = { x, y, rotate: (Math.atan2(dx, -dy) * 180) / Math.PI };
   }
   return best === undefined ? [] : [best];
 }

@@ -1,0 +1,3 @@
+/** The addon's exports. Their types are written once, as `NativeAddon` in packages/tensor/src/native.ts. */
+declare const addon: unknown;
+export = addon;
