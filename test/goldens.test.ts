@@ -5,10 +5,25 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openSafetensors } from "@outright/checkpoint";
-import { loadDataset, loadTokenizer, type PairExample, packPairs, packSft, type SftExample } from "@outright/data";
+import {
+  loadDataset,
+  loadTokenizer,
+  type PairExample,
+  packPairs,
+  packSft,
+  type SftExample,
+} from "@outright/data";
 import { GptNeoX, type LanguageModel } from "@outright/models";
 import { type Device, gatherRows, linear, scope, Tensor } from "@outright/tensor";
-import { AdamW, loadModel, openDevice, rowLogprobs, runDpoBatch, runSftBatch, uploadInput } from "@outright/trainer";
+import {
+  AdamW,
+  loadModel,
+  openDevice,
+  rowLogprobs,
+  runDpoBatch,
+  runSftBatch,
+  uploadInput,
+} from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const goldens = join(import.meta.dirname, "goldens");
@@ -27,9 +42,13 @@ interface Kind {
 }
 interface Expected {
   sft: Kind & { sequence_logp: number[]; scored_tokens: number };
-  dpo: Kind & Record<"logp_chosen" | "logp_rejected" | "ref_logp_chosen" | "ref_logp_rejected" | "margin", number[]>;
+  dpo: Kind &
+    Record<"logp_chosen" | "logp_rejected" | "ref_logp_chosen" | "ref_logp_rejected" | "margin", number[]>;
   mix: Kind;
-  train: Record<string, { steps: { objective: string; loss: number; grad_norm: number }[]; params: Record<string, Stats> }>;
+  train: Record<
+    string,
+    { steps: { objective: string; loss: number; grad_norm: number }[]; params: Record<string, Stats> }
+  >;
 }
 
 const relative = (given: number, wanted: number) => Math.abs(given - wanted) / Math.abs(wanted);
@@ -71,13 +90,30 @@ afterAll(() => device.close());
 for (const name of MODELS) {
   describe(name, async () => {
     const directory = join(goldens, "models", name);
-    const expected = JSON.parse(readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8")) as Expected;
+    const expected = JSON.parse(
+      readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8"),
+    ) as Expected;
     const file = openSafetensors(join(goldens, "expected", `${name}.fp64.safetensors`));
     const tokenizer = await loadTokenizer(directory);
     const common = { tokenizer, template: "plain", boundary: "separate", maxLength: 512 } as const;
-    const sft = await loadDataset({ ...common, kind: "sft", format: "alpaca", path: join(goldens, "rows/sft.jsonl") });
-    const dpo = await loadDataset({ ...common, kind: "dpo", format: "pairs", path: join(goldens, "rows/dpo.jsonl") });
-    const reference = Float64Array.from(expected.dpo.ref_logp_chosen.flatMap((chosen, p) => [chosen, expected.dpo.ref_logp_rejected[p] as number]));
+    const sft = await loadDataset({
+      ...common,
+      kind: "sft",
+      format: "alpaca",
+      path: join(goldens, "rows/sft.jsonl"),
+    });
+    const dpo = await loadDataset({
+      ...common,
+      kind: "dpo",
+      format: "pairs",
+      path: join(goldens, "rows/dpo.jsonl"),
+    });
+    const reference = Float64Array.from(
+      expected.dpo.ref_logp_chosen.flatMap((chosen, p) => [
+        chosen,
+        expected.dpo.ref_logp_rejected[p] as number,
+      ]),
+    );
 
     const withModel = <R>(body: (model: LanguageModel) => R): R => {
       const { model } = loadModel(device, directory);
@@ -88,8 +124,10 @@ for (const name of MODELS) {
       }
     };
     const options = { train: true, tokensPerMicroBatch: 4096 };
-    const runSft = (model: LanguageModel, weight = 1) => runSftBatch(model, sft.examples as SftExample[], "token-mean", { ...options, weight });
-    const runDpo = (model: LanguageModel, weight = 1) => runDpoBatch(model, dpo.examples as PairExample[], reference, 0.1, { ...options, weight });
+    const runSft = (model: LanguageModel, weight = 1) =>
+      runSftBatch(model, sft.examples as SftExample[], "token-mean", { ...options, weight });
+    const runDpo = (model: LanguageModel, weight = 1) =>
+      runDpoBatch(model, dpo.examples as PairExample[], reference, 0.1, { ...options, weight });
     /** gradients of one kind of step; returns its loss */
     const run = (model: LanguageModel, kind: string): number => {
       if (kind === "sft") return runSft(model).loss;
@@ -108,25 +146,47 @@ for (const name of MODELS) {
           const V = model.vocabSize;
           for (let i = 0; i < positions.length / 2; i++) {
             const sequence = positions[2 * i] as number;
-            const real = mask.subarray(sequence * width, (sequence + 1) * width).reduce((sum, bit) => sum + bit, 0);
+            const real = mask
+              .subarray(sequence * width, (sequence + 1) * width)
+              .reduce((sum, bit) => sum + bit, 0);
             const context = ids.subarray(sequence * width, sequence * width + real);
             const given = scope(() => {
-              const [row] = packSft([{ row: 0, promptIds: context.subarray(0, 1), responseIds: context.slice(1), responseEnds: true }], 0);
+              const [row] = packSft(
+                [
+                  {
+                    row: 0,
+                    promptIds: context.subarray(0, 1),
+                    responseIds: context.slice(1),
+                    responseEnds: true,
+                  },
+                ],
+                0,
+              );
               // the last token is a target only; append one so that it becomes an input
-              const [longer] = packSft([{ row: 0, promptIds: context, responseIds: Int32Array.of(0), responseEnds: true }], 0);
+              const [longer] = packSft(
+                [{ row: 0, promptIds: context, responseIds: Int32Array.of(0), responseEnds: true }],
+                0,
+              );
               const input = longer ?? row;
               if (input === undefined) throw new Error("no row");
               const hidden = model.hiddenStates(uploadInput(device, input));
-              return linear(gatherRows(hidden, Tensor.from(device, Int32Array.of(positions[2 * i + 1] as number))), model.head).toFloat32();
+              return linear(
+                gatherRows(hidden, Tensor.from(device, Int32Array.of(positions[2 * i + 1] as number))),
+                model.head,
+              ).toFloat32();
             });
-            for (let v = 0; v < V; v++) expect(Math.abs((given[v] as number) - (wanted[i * V + v] as number))).toBeLessThan(2e-5);
+            for (let v = 0; v < V; v++)
+              expect(Math.abs((given[v] as number) - (wanted[i * V + v] as number))).toBeLessThan(2e-5);
           }
         });
       });
 
       it(`${kind}: log-probs within 2e-5 per token, 1e-4 per sequence`, () => {
         withModel((model) => {
-          const [row] = kind === "sft" ? packSft(sft.examples as SftExample[], 4096) : packPairs(dpo.examples as PairExample[], 4096, { sharedPrompt: true });
+          const [row] =
+            kind === "sft"
+              ? packSft(sft.examples as SftExample[], 4096)
+              : packPairs(dpo.examples as PairExample[], 4096, { sharedPrompt: true });
           if (row === undefined) throw new Error("no row");
           const logp = scope(() => rowLogprobs(model, row).toFloat32());
           const wanted = file.readFloat32(`${kind}/token_logp`);
@@ -136,7 +196,9 @@ for (const name of MODELS) {
           for (let s = 0; s < sequences; s++) {
             // files list all chosen answers first, rows hold each pair's two together
             const line = kind === "sft" ? s : (s % 2) * (sequences / 2) + Math.floor(s / 2);
-            const scored = Array.from({ length: width }, (_, t) => t).filter((t) => labels[line * (width + 1) + t + 1] === 1);
+            const scored = Array.from({ length: width }, (_, t) => t).filter(
+              (t) => labels[line * (width + 1) + t + 1] === 1,
+            );
             const from = row.sequenceOffsets[s] as number;
             expect((row.sequenceOffsets[s + 1] as number) - from).toBe(scored.length);
             let sum = 0;
@@ -158,14 +220,18 @@ for (const name of MODELS) {
         withModel((model) => {
           for (const parameter of model.parameters) parameter.gradient();
           expect(relative(run(model, kind), expected[kind].loss)).toBeLessThan(1e-6);
-          expect(new Set(Object.keys(expected[kind].grads))).toEqual(new Set(model.parameters.map((parameter) => goldenName(parameter.name))));
+          expect(new Set(Object.keys(expected[kind].grads))).toEqual(
+            new Set(model.parameters.map((parameter) => goldenName(parameter.name))),
+          );
           for (const parameter of model.parameters) {
             const given = parameter.gradient().toFloat32();
             const wanted = expected[kind].grads[goldenName(parameter.name)] as Stats;
             const counts = meaningful(model, parameter.name);
             expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-4);
             for (const [index, value] of wanted.samples.filter(([at]) => counts(at))) {
-              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(1e-4 * wanted.abs_max);
+              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(
+                1e-4 * wanted.abs_max,
+              );
             }
             const whole = `${kind}/grad/${goldenName(parameter.name)}`;
             if (file.tensors.has(whole)) {
@@ -181,7 +247,14 @@ for (const name of MODELS) {
       it(`${kind}: four AdamW steps`, () => {
         withModel((model) => {
           const { steps, params } = expected.train[kind] as Expected["train"][string];
-          const optimizer = new AdamW(model.parameters, { name: "adamw", lr: 1e-3, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, clip: 1 });
+          const optimizer = new AdamW(model.parameters, {
+            name: "adamw",
+            lr: 1e-3,
+            betas: [0.9, 0.95],
+            eps: 1e-8,
+            weightDecay: 0,
+            clip: 1,
+          });
           for (const step of steps) {
             optimizer.zeroGradients();
             expect(relative(run(model, step.objective), step.loss)).toBeLessThan(2e-5);
@@ -195,9 +268,12 @@ for (const name of MODELS) {
             const wanted = params[goldenName(parameter.name)] as Stats;
             const counts = meaningful(model, parameter.name);
             const complete = given.every((_, at) => counts(at));
-            if (complete) expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-5);
+            if (complete)
+              expect(relative(norm(given), wanted.norm), `norm of ${parameter.name}`).toBeLessThan(1e-5);
             for (const [index, value] of wanted.samples.filter(([at]) => counts(at))) {
-              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(1e-4 * wanted.abs_max);
+              expect(Math.abs((given[index] as number) - value), `${parameter.name}[${index}]`).toBeLessThan(
+                1e-4 * wanted.abs_max,
+              );
             }
             const whole = `train/${kind}/${goldenName(parameter.name)}`;
             if (file.tensors.has(whole)) {

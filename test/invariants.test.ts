@@ -1,13 +1,22 @@
 /** What must hold for ever (design, sections 3 and 4): packing changes no bit, accumulation no gradient, equal models no margin. */
 import { join } from "node:path";
-import { type FlatRow, loadDataset, loadTokenizer, type PairExample, packPairs, packSft, type SftExample } from "@outright/data";
+import {
+  type FlatRow,
+  loadDataset,
+  loadTokenizer,
+  type PairExample,
+  packPairs,
+  packSft,
+  type SftExample,
+} from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { type Device, scope } from "@outright/tensor";
 import { loadModel, openDevice, rowLogprobs, runDpoBatch, runSftBatch } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const goldens = join(import.meta.dirname, "goldens");
-const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex");
+const bits = (values: Float32Array) =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex");
 
 function relativeL2(a: Float32Array, b: Float32Array): number {
   let error = 0;
@@ -27,8 +36,12 @@ for (const matmul of ["auto", "portable"] as const) {
       const directory = join(goldens, "models", name);
       const tokenizer = await loadTokenizer(directory);
       const common = { tokenizer, template: "plain", maxLength: 512 } as const;
-      const sft = (await loadDataset({ ...common, kind: "sft", format: "alpaca", path: join(goldens, "rows/sft.jsonl") })).examples as SftExample[];
-      const dpo = (await loadDataset({ ...common, kind: "dpo", format: "pairs", path: join(goldens, "rows/dpo.jsonl") })).examples as PairExample[];
+      const sft = (
+        await loadDataset({ ...common, kind: "sft", format: "alpaca", path: join(goldens, "rows/sft.jsonl") })
+      ).examples as SftExample[];
+      const dpo = (
+        await loadDataset({ ...common, kind: "dpo", format: "pairs", path: join(goldens, "rows/dpo.jsonl") })
+      ).examples as PairExample[];
 
       beforeAll(() => {
         device = openDevice({ device: "cpu", matmul, threads: 2 });
@@ -51,7 +64,9 @@ for (const matmul of ["auto", "portable"] as const) {
       const gradients = (body: () => unknown): Map<string, Float32Array> => {
         for (const parameter of model.parameters) parameter.gradient().fill(0);
         body();
-        return new Map(model.parameters.map((parameter) => [parameter.name, parameter.gradient().toFloat32()]));
+        return new Map(
+          model.parameters.map((parameter) => [parameter.name, parameter.gradient().toFloat32()]),
+        );
       };
       const expectClose = (a: Map<string, Float32Array>, b: Map<string, Float32Array>) => {
         // the key bias has no true gradient outside the rotary dimensions: rounding only
@@ -91,15 +106,23 @@ for (const matmul of ["auto", "portable"] as const) {
       });
 
       it("two runs give the same gradient bits", () => {
-        const run = () => gradients(() => runSftBatch(model, sft, "token-mean", { weight: 1, train: true, tokensPerMicroBatch: 128 }));
+        const run = () =>
+          gradients(() =>
+            runSftBatch(model, sft, "token-mean", { weight: 1, train: true, tokensPerMicroBatch: 128 }),
+          );
         const first = run();
-        for (const [parameter, values] of run()) expect(bits(values), parameter).toBe(bits(first.get(parameter) as Float32Array));
+        for (const [parameter, values] of run())
+          expect(bits(values), parameter).toBe(bits(first.get(parameter) as Float32Array));
       });
 
       it("shared prompt = unshared in the gradient", () => {
         const reference = new Float64Array(2 * dpo.length).fill(-100);
-        const shared = gradients(() => runDpoBatch(model, dpo, reference, 0.1, { weight: 1, train: true, tokensPerMicroBatch: 4096 }));
-        const split = gradients(() => runDpoBatch(model, dpo, reference, 0.1, { weight: 1, train: true, tokensPerMicroBatch: 1 }));
+        const shared = gradients(() =>
+          runDpoBatch(model, dpo, reference, 0.1, { weight: 1, train: true, tokensPerMicroBatch: 4096 }),
+        );
+        const split = gradients(() =>
+          runDpoBatch(model, dpo, reference, 0.1, { weight: 1, train: true, tokensPerMicroBatch: 1 }),
+        );
         expectClose(shared, split);
       });
 
@@ -119,17 +142,24 @@ for (const matmul of ["auto", "portable"] as const) {
         const sums = Float64Array.from(
           packPairs(dpo, 0, { sharedPrompt: false }).flatMap((row) => {
             const logp = scope(() => rowLogprobs(model, row).toFloat32());
-            return [0, 1].map((s) => logp.slice(row.sequenceOffsets[s], row.sequenceOffsets[s + 1]).reduce((sum, x) => sum + x, 0));
+            return [0, 1].map((s) =>
+              logp.slice(row.sequenceOffsets[s], row.sequenceOffsets[s + 1]).reduce((sum, x) => sum + x, 0),
+            );
           }),
         );
         // reduce over a Float32Array adds in float64, in order, as the kernels do
-        const { loss, rewards } = runDpoBatch(model, dpo, sums, 0.1, { weight: 1, train: false, tokensPerMicroBatch: 4096 });
+        const { loss, rewards } = runDpoBatch(model, dpo, sums, 0.1, {
+          weight: 1,
+          train: false,
+          tokensPerMicroBatch: 4096,
+        });
         expect(rewards).toEqual({ chosen: 0, rejected: 0, margin: 0, accuracy: 0.5 });
         expect(Math.fround(loss)).toBe(Math.fround(Math.LN2));
       });
 
       it("after a step nothing but parameters and gradients is alive", () => {
-        const run = () => runSftBatch(model, sft, "token-mean", { weight: 1, train: true, tokensPerMicroBatch: 128 });
+        const run = () =>
+          runSftBatch(model, sft, "token-mean", { weight: 1, train: true, tokensPerMicroBatch: 128 });
         run();
         const before = device.memory();
         for (let i = 0; i < 5; i++) run();

@@ -39,7 +39,10 @@ export function generateIds(
   for (let n = 0; n < options.maxTokens && active.length > 0; n++) {
     const finished = new Set<Growing>();
     for (const group of byTokens(active, options.tokensPerRow ?? 4096)) {
-      nextTokens(model, group.map(({ ids }) => ids)).forEach((id, i) => {
+      nextTokens(
+        model,
+        group.map(({ ids }) => ids),
+      ).forEach((id, i) => {
         const sequence = group[i] as Growing;
         if (id === eosId) finished.add(sequence);
         else {

@@ -1,8 +1,19 @@
 /** `outright score`: the log-probs of every row of a file, the same numbers that training uses. */
 import { closeSync, openSync, writeSync } from "node:fs";
 import {
-  type Boundary, type DataFormat, type Dataset, type DatasetReport, type FlatRow, loadDataset, loadTokenizer,
-  type PairExample, packPairs, packSft, type SftExample, type TemplateName, type Truncate,
+  type Boundary,
+  type DataFormat,
+  type Dataset,
+  type DatasetReport,
+  type FlatRow,
+  loadDataset,
+  loadTokenizer,
+  type PairExample,
+  packPairs,
+  packSft,
+  type SftExample,
+  type TemplateName,
+  type Truncate,
 } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { logSigmoid } from "@outright/objectives";
@@ -66,12 +77,19 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
     truncate: options.truncate ?? "error",
   };
   const budget = microBatchTokens(options.tokensPerMicroBatch ?? "auto");
-  const device = openDevice({ device: options.device ?? "auto", threads: options.threads ?? 0, matmul: options.matmul ?? "auto" });
+  const device = openDevice({
+    device: options.device ?? "auto",
+    threads: options.threads ?? 0,
+    matmul: options.matmul ?? "auto",
+  });
   try {
     if (options.format === "pairs" || options.format === "hh") {
       const dataset = await loadDataset({ ...common, kind: "dpo", identicalPairs: "keep" });
       const policy = scorePairs(device, options.model, dataset, budget, options);
-      const reference = options.reference === undefined ? null : scorePairs(device, options.reference, dataset, budget, options);
+      const reference =
+        options.reference === undefined
+          ? null
+          : scorePairs(device, options.reference, dataset, budget, options);
       return writePairs(options, dataset, policy, reference);
     }
     const dataset = await loadDataset({ ...common, kind: "sft" });
@@ -88,7 +106,11 @@ interface Sequences {
 }
 
 function scoreRows(
-  device: Device, path: string, dataset: Dataset<SftExample>, budget: number, options: ScoreOptions,
+  device: Device,
+  path: string,
+  dataset: Dataset<SftExample>,
+  budget: number,
+  options: ScoreOptions,
 ): Sequences {
   return withModel(device, path, dataset, (model) =>
     scoreSequences(model, packSft(dataset.examples, budget), dataset.examples.length, options),
@@ -96,18 +118,34 @@ function scoreRows(
 }
 
 function scorePairs(
-  device: Device, path: string, dataset: Dataset<PairExample>, budget: number, options: ScoreOptions,
+  device: Device,
+  path: string,
+  dataset: Dataset<PairExample>,
+  budget: number,
+  options: ScoreOptions,
 ): Sequences {
   return withModel(device, path, dataset, (model) =>
-    scoreSequences(model, packPairs(dataset.examples, budget, { sharedPrompt: true }), 2 * dataset.examples.length, options),
+    scoreSequences(
+      model,
+      packPairs(dataset.examples, budget, { sharedPrompt: true }),
+      2 * dataset.examples.length,
+      options,
+    ),
   );
 }
 
-function withModel<R>(device: Device, path: string, dataset: Dataset<unknown>, body: (model: LanguageModel) => R): R {
+function withModel<R>(
+  device: Device,
+  path: string,
+  dataset: Dataset<unknown>,
+  body: (model: LanguageModel) => R,
+): R {
   const { model } = loadModel(device, path);
   try {
     if (dataset.largestId >= model.vocabSize) {
-      throw new Error(`${path}: the data holds token id ${dataset.largestId}, the model's vocabulary ends at ${model.vocabSize - 1}`);
+      throw new Error(
+        `${path}: the data holds token id ${dataset.largestId}, the model's vocabulary ends at ${model.vocabSize - 1}`,
+      );
     }
     return body(model);
   } finally {
@@ -115,7 +153,12 @@ function withModel<R>(device: Device, path: string, dataset: Dataset<unknown>, b
   }
 }
 
-function scoreSequences(model: LanguageModel, rows: readonly FlatRow[], sequences: number, options: ScoreOptions): Sequences {
+function scoreSequences(
+  model: LanguageModel,
+  rows: readonly FlatRow[],
+  sequences: number,
+  options: ScoreOptions,
+): Sequences {
   const sums = new Float64Array(sequences);
   const perToken: Float32Array[] = [];
   let done = 0;
@@ -166,7 +209,10 @@ function writeRows(options: ScoreOptions, dataset: Dataset<SftExample>, scores: 
 }
 
 function writePairs(
-  options: ScoreOptions, dataset: Dataset<PairExample>, policy: Sequences, reference: Sequences | null,
+  options: ScoreOptions,
+  dataset: Dataset<PairExample>,
+  policy: Sequences,
+  reference: Sequences | null,
 ): ScoreSummary {
   const beta = options.beta ?? 0.1;
   const at = (scores: Sequences, s: number) => scores.sums[s] as number;
@@ -176,11 +222,15 @@ function writePairs(
     const line = {
       row: example.row,
       tokens: example.promptIds.length + example.chosenIds.length + example.rejectedIds.length,
-      lossTokens: example.chosenIds.length + example.rejectedIds.length - (example.promptIds.length === 0 ? 2 : 0),
+      lossTokens:
+        example.chosenIds.length + example.rejectedIds.length - (example.promptIds.length === 0 ? 2 : 0),
       chosen,
       rejected,
       ...(options.perToken === true
-        ? { chosenLogprobs: [...(policy.perToken[2 * p] ?? [])], rejectedLogprobs: [...(policy.perToken[2 * p + 1] ?? [])] }
+        ? {
+            chosenLogprobs: [...(policy.perToken[2 * p] ?? [])],
+            rejectedLogprobs: [...(policy.perToken[2 * p + 1] ?? [])],
+          }
         : {}),
     };
     if (reference === null) return line;
@@ -189,10 +239,15 @@ function writePairs(
     const margin = beta * (chosen - referenceChosen) - beta * (rejected - referenceRejected);
     return { ...line, referenceChosen, referenceRejected, margin, loss: -logSigmoid(margin) };
   });
-  const mean = (of: (line: (typeof lines)[number]) => number) => lines.reduce((sum, line) => sum + of(line), 0) / lines.length;
+  const mean = (of: (line: (typeof lines)[number]) => number) =>
+    lines.reduce((sum, line) => sum + of(line), 0) / lines.length;
   const margin = (line: (typeof lines)[number]) => ("margin" in line ? line.margin : Number.NaN);
   const summary: ScoreSummary = {
-    ...summarise(dataset.report, lines.length, lines.reduce((sum, line) => sum + line.lossTokens, 0)),
+    ...summarise(
+      dataset.report,
+      lines.length,
+      lines.reduce((sum, line) => sum + line.lossTokens, 0),
+    ),
     chosen: mean((line) => line.chosen),
     rejected: mean((line) => line.rejected),
     ...(reference === null

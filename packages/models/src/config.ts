@@ -29,7 +29,9 @@ export class ConfigReader {
   number(key: string, fallback?: number): number {
     const value = this.#config[key] ?? fallback;
     if (typeof value !== "number" || !Number.isFinite(value)) {
-      throw new Error(`${this.#where}: "${key}" must be a number${value === undefined ? ", it is missing" : ""}`);
+      throw new Error(
+        `${this.#where}: "${key}" must be a number${value === undefined ? ", it is missing" : ""}`,
+      );
     }
     return value;
   }
@@ -87,7 +89,9 @@ export interface RopeSettings {
 export function readRope(config: ConfigReader): RopeSettings {
   const newer = config.object("rope_parameters");
   const scalingPart = newer ?? config.object("rope_scaling");
-  const flatBase = config.has("rope_theta") ? config.number("rope_theta") : config.number("rotary_emb_base", 10000);
+  const flatBase = config.has("rope_theta")
+    ? config.number("rope_theta")
+    : config.number("rotary_emb_base", 10000);
   const flatFraction = config.has("partial_rotary_factor")
     ? config.number("partial_rotary_factor")
     : config.number("rotary_pct", 1);
@@ -111,7 +115,9 @@ function readScaling(part: ConfigReader): RopeScaling | null {
       originalMaxPositions: part.number("original_max_position_embeddings"),
     };
   }
-  throw new Error(`config.json: rope scaling "${type}" is not supported; supported are default, linear and llama3`);
+  throw new Error(
+    `config.json: rope scaling "${type}" is not supported; supported are default, linear and llama3`,
+  );
 }
 
 /** "exact" or "tanh" for the names Hugging Face gives GELU. */

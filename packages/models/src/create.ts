@@ -25,7 +25,10 @@ export function createModel(device: Device, config: JsonConfig, weights: Weights
   return model;
 }
 
-function build(device: Device, json: JsonConfig): { model: Llama | GptNeoX; ignores: (name: string) => boolean } {
+function build(
+  device: Device,
+  json: JsonConfig,
+): { model: Llama | GptNeoX; ignores: (name: string) => boolean } {
   const type = new ConfigReader(json).string("model_type", "");
   switch (type) {
     case "llama": {

@@ -3,9 +3,25 @@
  * and attention beside the MLP (parallel residual) or before it.
  */
 import {
-  add, type Device, embedding, fusedAttention, gelu, layerNorm, linear, type Parameter, rotary, type Tensor,
+  add,
+  type Device,
+  embedding,
+  fusedAttention,
+  gelu,
+  layerNorm,
+  linear,
+  type Parameter,
+  rotary,
+  type Tensor,
 } from "@outright/tensor";
-import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readGelu, readRope } from "./config.js";
+import {
+  ConfigReader,
+  expectDivides,
+  type JsonConfig,
+  type RopeScaling,
+  readGelu,
+  readRope,
+} from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
 import { block } from "./lifetime.js";
 import { ParameterSet } from "./parameters.js";
@@ -46,7 +62,9 @@ export function readGptNeoXConfig(json: JsonConfig): GptNeoXConfig {
     layers: config.size("num_hidden_layers"),
     heads,
     headSize,
-    rotaryDims: Math.floor(headSize * (config.has("rotary_pct") || config.has("rope_parameters") ? rope.fraction : 0.25)),
+    rotaryDims: Math.floor(
+      headSize * (config.has("rotary_pct") || config.has("rope_parameters") ? rope.fraction : 0.25),
+    ),
     ropeBase: rope.base,
     ropeScaling: rope.scaling,
     activation: readGelu(config.string("hidden_act", "gelu")),
@@ -125,7 +143,10 @@ export class GptNeoX implements LanguageModel {
     });
     this.#norm = norm("gpt_neox.final_layer_norm");
     this.head = config.tied ? this.#embedding : weights.add("embed_out.weight", [V, D], matrix);
-    this.#rotary = new RotaryCache(device, rotaryFrequencies(config.rotaryDims, config.ropeBase, config.ropeScaling));
+    this.#rotary = new RotaryCache(
+      device,
+      rotaryFrequencies(config.rotaryDims, config.ropeBase, config.ropeScaling),
+    );
   }
 
   /** Whether a file may hold this tensor although the model does not use it (buffers of older exports). */
@@ -173,7 +194,10 @@ export class GptNeoX implements LanguageModel {
       { headSize, period: 3, rotated: 2 },
     );
     const o = fusedAttention(qkv, input, {
-      queryHeads: heads, keyHeads: heads, headSize, scale: 1 / Math.sqrt(headSize),
+      queryHeads: heads,
+      keyHeads: heads,
+      headSize,
+      scale: 1 / Math.sqrt(headSize),
     });
     return linear(o, layer.dense.weight, layer.dense.bias);
   }

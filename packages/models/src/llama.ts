@@ -3,7 +3,16 @@
  * grouped query heads, SwiGLU. Reads like the model's own paper.
  */
 import {
-  add, attention, type Device, embedding, linear, type Parameter, rmsNorm, rotary, siluGate, type Tensor,
+  add,
+  attention,
+  type Device,
+  embedding,
+  linear,
+  type Parameter,
+  rmsNorm,
+  rotary,
+  siluGate,
+  type Tensor,
 } from "@outright/tensor";
 import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
@@ -40,7 +49,8 @@ export function readLlamaConfig(json: JsonConfig): LlamaConfig {
   expectDivides("num_attention_heads and num_key_value_heads", keyHeads, heads);
   if (!config.has("head_dim")) expectDivides("hidden_size and num_attention_heads", heads, hidden);
   const rope = readRope(config);
-  if (rope.fraction !== 1) throw new Error("config.json: a partial rotary embedding is not supported for Llama");
+  if (rope.fraction !== 1)
+    throw new Error("config.json: a partial rotary embedding is not supported for Llama");
   return {
     vocabSize: config.size("vocab_size"),
     hidden,
@@ -164,7 +174,10 @@ export class Llama implements LanguageModel {
     const k = rotary(apply(x, layer.k), input.positions, tables, turning);
     const v = apply(x, layer.v);
     const o = attention(q, k, v, input, {
-      queryHeads: heads, keyHeads, headSize, scale: 1 / Math.sqrt(headSize),
+      queryHeads: heads,
+      keyHeads,
+      headSize,
+      scale: 1 / Math.sqrt(headSize),
     });
     return apply(o, layer.o);
   }

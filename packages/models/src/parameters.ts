@@ -43,16 +43,21 @@ export class ParameterSet {
     for (const { parameter } of this.#list) {
       const { name, shape } = parameter;
       if (!present.delete(name)) {
-        throw new Error(`the weights hold no tensor "${name}", which config.json asks for with shape [${shape.join(", ")}]`);
+        throw new Error(
+          `the weights hold no tensor "${name}", which config.json asks for with shape [${shape.join(", ")}]`,
+        );
       }
       const given = source.info(name).shape;
       if (given.length !== shape.length || given.some((side, axis) => side !== shape[axis])) {
-        throw new Error(`tensor "${name}" has shape [${given.join(", ")}], config.json asks for [${shape.join(", ")}]`);
+        throw new Error(
+          `tensor "${name}" has shape [${given.join(", ")}], config.json asks for [${shape.join(", ")}]`,
+        );
       }
       parameter.write(source.readFloat32(name));
     }
     for (const name of present) {
-      if (!ignored(name)) throw new Error(`the weights hold a tensor "${name}" that this architecture does not have`);
+      if (!ignored(name))
+        throw new Error(`the weights hold a tensor "${name}" that this architecture does not have`);
     }
   }
 

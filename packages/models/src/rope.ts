@@ -6,7 +6,11 @@ import type { RopeScaling } from "./config.js";
  * Angular frequency of each of the R/2 rotated pairs, base^(−2i/R), after scaling.
  * "llama3" follows Llama 3.1: long wavelengths are divided by `factor`, short ones kept, those between blended.
  */
-export function rotaryFrequencies(rotaryDims: number, base: number, scaling: RopeScaling | null): Float64Array {
+export function rotaryFrequencies(
+  rotaryDims: number,
+  base: number,
+  scaling: RopeScaling | null,
+): Float64Array {
   const plain = Float64Array.from({ length: rotaryDims / 2 }, (_, i) => base ** ((-2 * i) / rotaryDims));
   if (scaling === null) return plain;
   if (scaling.type === "linear") return plain.map((frequency) => frequency / scaling.factor);

@@ -9,7 +9,9 @@ import { type LossAndGradient, sftNll, Tensor } from "@outright/tensor";
  * - token-mean: every loss token of the step counts the same
  * - example-mean: every example counts the same, its tokens share its weight
  */
-export type SftNormalisation = { kind: "token-mean"; tokens: number } | { kind: "example-mean"; examples: number };
+export type SftNormalisation =
+  | { kind: "token-mean"; tokens: number }
+  | { kind: "example-mean"; examples: number };
 
 /**
  * Per-token weights w[N] with loss = −Σ w · logp, and so g = −w.
@@ -21,7 +23,9 @@ export function sftWeights(offsets: Int32Array, normalisation: SftNormalisation,
     const from = offsets[s] ?? 0;
     const to = offsets[s + 1] ?? 0;
     const share =
-      normalisation.kind === "token-mean" ? 1 / normalisation.tokens : 1 / (normalisation.examples * (to - from));
+      normalisation.kind === "token-mean"
+        ? 1 / normalisation.tokens
+        : 1 / (normalisation.examples * (to - from));
     weights.fill(weight * share, from, to);
   }
   return weights;

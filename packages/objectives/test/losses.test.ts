@@ -47,7 +47,10 @@ describe("DPO loss", () => {
       const oracle = dpoOracle(logp, offsets, reference, settings);
       expect(loss).toBeCloseTo(oracle.loss, 10);
       close(g.toFloat32(), oracle.g);
-      close(pairs.map((pair) => pair.margin), oracle.margins);
+      close(
+        pairs.map((pair) => pair.margin),
+        oracle.margins,
+      );
     });
   });
 
@@ -65,7 +68,10 @@ describe("DPO loss", () => {
   });
 
   it("flips the margin when chosen and rejected are swapped", () => {
-    const forward = dpoOracle(logp.subarray(0, 5), Int32Array.of(0, 4, 5), [-7.5, -1.25], { beta: 0.1, pairs: 1 });
+    const forward = dpoOracle(logp.subarray(0, 5), Int32Array.of(0, 4, 5), [-7.5, -1.25], {
+      beta: 0.1,
+      pairs: 1,
+    });
     const swapped = Float32Array.of(logp[4] ?? 0, ...logp.subarray(0, 4));
     const backward = dpoOracle(swapped, Int32Array.of(0, 1, 5), [-1.25, -7.5], { beta: 0.1, pairs: 1 });
     expect(backward.margins[0]).toBeCloseTo(-(forward.margins[0] ?? Number.NaN), 12);
@@ -76,7 +82,12 @@ describe("DPO loss", () => {
     const { g } = dpoOracle(logp, offsets, reference, settings);
     for (let n = 0; n < logp.length; n++) {
       const at = (delta: number) =>
-        dpoOracle(Float64Array.from(logp, (value, i) => value + (i === n ? delta : 0)), offsets, reference, settings).loss;
+        dpoOracle(
+          Float64Array.from(logp, (value, i) => value + (i === n ? delta : 0)),
+          offsets,
+          reference,
+          settings,
+        ).loss;
       expect((at(1e-5) - at(-1e-5)) / 2e-5).toBeCloseTo(g[n] ?? Number.NaN, 8);
     }
   });

@@ -63,9 +63,7 @@ export interface MemoryStats {
  * [qOffset, qTokenStride, qHeadStride, kOffset, kTokenStride, kHeadStride, vOffset, vTokenStride, vHeadStride].
  * Separate buffers q[T,H,C], k[T,G,C] and GPT-NeoX's fused qkv[T,H,3,C] are both described this way.
  */
-export type HeadLayout = readonly [
-  number, number, number, number, number, number, number, number, number,
-];
+export type HeadLayout = readonly [number, number, number, number, number, number, number, number, number];
 
 export interface AdamWSettings {
   lr: number;
@@ -104,7 +102,15 @@ export interface NativeDevice {
   /** y[M,N] = x[M,K] w[N,K]ᵀ + b[N]; b may be 0. */
   linear(x: Handle, w: Handle, b: Handle, y: Handle, M: number, N: number, K: number): void;
   /** dx[M,K] (+)= dy[M,N] w[N,K] */
-  linearBackwardInput(dy: Handle, w: Handle, dx: Handle, M: number, N: number, K: number, accumulate: boolean): void;
+  linearBackwardInput(
+    dy: Handle,
+    w: Handle,
+    dx: Handle,
+    M: number,
+    N: number,
+    K: number,
+    accumulate: boolean,
+  ): void;
   /** dw[N,K] += dyᵀ x; db[N] += column sums of dy (db may be 0). */
   linearBackwardWeight(dy: Handle, x: Handle, dw: Handle, db: Handle, M: number, N: number, K: number): void;
 
@@ -116,10 +122,42 @@ export interface NativeDevice {
   /** y = x · rstd · w with rstd[T] = 1/sqrt(mean(x²) + eps). */
   rmsNorm(x: Handle, w: Handle, y: Handle, rstd: Handle, T: number, D: number, eps: number): void;
   /** dx (+)= …, dw += … */
-  rmsNormBackward(dy: Handle, x: Handle, w: Handle, rstd: Handle, dx: Handle, dw: Handle, T: number, D: number, accumulate: boolean): void;
+  rmsNormBackward(
+    dy: Handle,
+    x: Handle,
+    w: Handle,
+    rstd: Handle,
+    dx: Handle,
+    dw: Handle,
+    T: number,
+    D: number,
+    accumulate: boolean,
+  ): void;
   /** y = (x − mean) · rstd · w + b with biased variance; mean[T], rstd[T] are kept for backward. */
-  layerNorm(x: Handle, w: Handle, b: Handle, y: Handle, mean: Handle, rstd: Handle, T: number, D: number, eps: number): void;
-  layerNormBackward(dy: Handle, x: Handle, w: Handle, mean: Handle, rstd: Handle, dx: Handle, dw: Handle, db: Handle, T: number, D: number, accumulate: boolean): void;
+  layerNorm(
+    x: Handle,
+    w: Handle,
+    b: Handle,
+    y: Handle,
+    mean: Handle,
+    rstd: Handle,
+    T: number,
+    D: number,
+    eps: number,
+  ): void;
+  layerNormBackward(
+    dy: Handle,
+    x: Handle,
+    w: Handle,
+    mean: Handle,
+    rstd: Handle,
+    dx: Handle,
+    dw: Handle,
+    db: Handle,
+    T: number,
+    D: number,
+    accumulate: boolean,
+  ): void;
 
   /**
    * Rotary embedding, half-split convention. x[T, slots, C]; of every `period` consecutive slots the first
@@ -129,9 +167,20 @@ export interface NativeDevice {
    * accumulate is false. A position outside [0, maxPositions) throws.
    */
   rotary(
-    x: Handle, cos: Handle, sin: Handle, positions: Handle, y: Handle,
-    T: number, slots: number, C: number, R: number, period: number, rotated: number,
-    maxPositions: number, inverse: boolean, accumulate: boolean,
+    x: Handle,
+    cos: Handle,
+    sin: Handle,
+    positions: Handle,
+    y: Handle,
+    T: number,
+    slots: number,
+    C: number,
+    R: number,
+    period: number,
+    rotated: number,
+    maxPositions: number,
+    inverse: boolean,
+    accumulate: boolean,
   ): void;
 
   /**
@@ -141,20 +190,55 @@ export interface NativeDevice {
    * start[t] outside [0, t], or skipFrom/skipTo outside [0, t] or leaving t itself skipped, throws.
    */
   attention(
-    q: Handle, k: Handle, v: Handle, layout: HeadLayout, o: Handle, lse: Handle,
-    start: Handle, skipFrom: Handle, skipTo: Handle,
-    T: number, H: number, G: number, C: number, scale: number,
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    layout: HeadLayout,
+    o: Handle,
+    lse: Handle,
+    start: Handle,
+    skipFrom: Handle,
+    skipTo: Handle,
+    T: number,
+    H: number,
+    G: number,
+    C: number,
+    scale: number,
   ): void;
   /** dq, dk, dv lie as q, k, v do (`layout`); for a fused buffer all three handles are the same one. */
   attentionBackward(
-    dout: Handle, q: Handle, k: Handle, v: Handle, layout: HeadLayout, o: Handle, lse: Handle,
-    start: Handle, skipFrom: Handle, skipTo: Handle, dq: Handle, dk: Handle, dv: Handle,
-    T: number, H: number, G: number, C: number, scale: number, accumulate: boolean,
+    dout: Handle,
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    layout: HeadLayout,
+    o: Handle,
+    lse: Handle,
+    start: Handle,
+    skipFrom: Handle,
+    skipTo: Handle,
+    dq: Handle,
+    dk: Handle,
+    dv: Handle,
+    T: number,
+    H: number,
+    G: number,
+    C: number,
+    scale: number,
+    accumulate: boolean,
   ): void;
 
   /** y = silu(gate) · up */
   siluGate(gate: Handle, up: Handle, y: Handle, count: number): void;
-  siluGateBackward(dy: Handle, gate: Handle, up: Handle, dgate: Handle, dup: Handle, count: number, accumulate: boolean): void;
+  siluGateBackward(
+    dy: Handle,
+    gate: Handle,
+    up: Handle,
+    dgate: Handle,
+    dup: Handle,
+    count: number,
+    accumulate: boolean,
+  ): void;
   /** exact: x Φ(x); tanh: the usual tanh approximation (gelu_new, gelu_pytorch_tanh). */
   gelu(x: Handle, y: Handle, count: number, tanh: boolean): void;
   geluBackward(dy: Handle, x: Handle, dx: Handle, count: number, tanh: boolean, accumulate: boolean): void;
@@ -166,21 +250,48 @@ export interface NativeDevice {
   /** y[N,D] = x[rows[N], :] with x[T,D]. */
   gatherRows(x: Handle, rows: Handle, y: Handle, N: number, T: number, D: number): void;
   /** dx[rows[n], :] += dy[n, :] in order of n; with accumulate false dx is zeroed first. */
-  gatherRowsBackward(dy: Handle, rows: Handle, dx: Handle, N: number, T: number, D: number, accumulate: boolean): void;
+  gatherRowsBackward(
+    dy: Handle,
+    rows: Handle,
+    dx: Handle,
+    N: number,
+    T: number,
+    D: number,
+    accumulate: boolean,
+  ): void;
 
   /**
    * The log-prob head: z = h wᵀ, logp[n] = z[n, targets[n]] − lse[n], lse[n] = log Σ_v exp z[n, v], never storing z.
    * Per-tile (max, sum) partials on fixed vocabulary tiles, merged in order. logp is clamped to ≤ 0.
    */
-  logprobHead(h: Handle, w: Handle, targets: Handle, logp: Handle, lse: Handle, N: number, D: number, V: number): void;
+  logprobHead(
+    h: Handle,
+    w: Handle,
+    targets: Handle,
+    logp: Handle,
+    lse: Handle,
+    N: number,
+    D: number,
+    V: number,
+  ): void;
   /**
    * g[N] = ∂loss/∂logp. dh[N,D] (+)= and dw[V,D] += with dz = g · (onehot − softmax); dw may be 0 (frozen head).
    * Logits are recomputed by vocabulary block; each row of dw is visited once. At the target column
    * 1 − p is taken as −expm1(logp).
    */
   logprobHeadBackward(
-    h: Handle, w: Handle, targets: Handle, lse: Handle, logp: Handle, g: Handle, dh: Handle, dw: Handle,
-    N: number, D: number, V: number, accumulate: boolean,
+    h: Handle,
+    w: Handle,
+    targets: Handle,
+    lse: Handle,
+    logp: Handle,
+    g: Handle,
+    dh: Handle,
+    dw: Handle,
+    N: number,
+    D: number,
+    V: number,
+    accumulate: boolean,
   ): void;
   /** Upper bound in bytes of what the two head calls use beside their arguments, for these shapes. */
   headWorkspaceBytes(N: number, D: number, V: number): number;
@@ -198,14 +309,27 @@ export interface NativeDevice {
    * Returns scale · Σ loss.
    */
   dpoSigmoid(
-    logp: Handle, offsets: Handle, reference: Float64Array, g: Handle, metrics: Float64Array,
-    N: number, P: number, beta: number, scale: number,
+    logp: Handle,
+    offsets: Handle,
+    reference: Float64Array,
+    g: Handle,
+    metrics: Float64Array,
+    N: number,
+    P: number,
+    beta: number,
+    scale: number,
   ): number;
 
   /** √Σ x² over all elements of all buffers, in float64, two stages in fixed order. NaN and Inf come through. */
   globalNorm(handles: readonly Handle[]): number;
   /** One AdamW update of each params[i] from grads[i], with moments m[i], v[i]; all float32 of equal length. */
-  adamW(params: readonly Handle[], grads: readonly Handle[], m: readonly Handle[], v: readonly Handle[], settings: AdamWSettings): void;
+  adamW(
+    params: readonly Handle[],
+    grads: readonly Handle[],
+    m: readonly Handle[],
+    v: readonly Handle[],
+    settings: AdamWSettings,
+  ): void;
 }
 
 export interface DeviceOptions {

@@ -45,7 +45,9 @@ export class Tensor {
   /** A copy of host data: Float32Array gives float32, Int32Array int32. */
   static from(device: Device, data: HostArray, shape: Shape = [data.length]): Tensor {
     if (elements(shape) !== data.length) {
-      throw new Error(`a tensor of shape [${shape.join(", ")}] needs ${elements(shape)} values, ${data.length} were given`);
+      throw new Error(
+        `a tensor of shape [${shape.join(", ")}] needs ${elements(shape)} values, ${data.length} were given`,
+      );
     }
     const tensor = new Tensor(device, data instanceof Int32Array ? "int32" : "float32", shape);
     tensor.write(data);

@@ -1,7 +1,22 @@
 /** The tape on small graphs, against central differences of the same graph run forward only. */
 import {
-  add, attention, Device, embedding, fusedAttention, gatherRows, gelu, layerNorm, linear, logprobHead, Parameter, rmsNorm,
-  rotary, scope, siluGate, Tape, Tensor,
+  add,
+  attention,
+  Device,
+  embedding,
+  fusedAttention,
+  gatherRows,
+  gelu,
+  layerNorm,
+  linear,
+  logprobHead,
+  Parameter,
+  rmsNorm,
+  rotary,
+  scope,
+  siluGate,
+  Tape,
+  Tensor,
 } from "@outright/tensor";
 import { afterAll, describe, expect, it } from "vitest";
 
@@ -10,7 +25,10 @@ afterAll(() => device.close());
 
 /** Well spread values in (-scale, scale), the same for the same seed. */
 function values(count: number, seed: number, scale = 1): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => scale * (2 * (((i + 1) * 0.61803398875 + seed * 0.754877666) % 1) - 1));
+  return Float32Array.from(
+    { length: count },
+    (_, i) => scale * (2 * (((i + 1) * 0.61803398875 + seed * 0.754877666) % 1) - 1),
+  );
 }
 
 function parameter(name: string, shape: number[], seed: number, scale = 1): Parameter {
@@ -29,18 +47,27 @@ const positions = () => Tensor.from(device, Int32Array.of(0, 1, 2, 0, 1, 1));
 const tables = () => {
   const angle = (i: number) => Math.floor(i / 2) * (i % 2 === 0 ? 1 : 0.1);
   return {
-    cos: Tensor.from(device, Float32Array.from({ length: 8 }, (_, i) => Math.cos(angle(i))), [4, 2]),
-    sin: Tensor.from(device, Float32Array.from({ length: 8 }, (_, i) => Math.sin(angle(i))), [4, 2]),
+    cos: Tensor.from(
+      device,
+      Float32Array.from({ length: 8 }, (_, i) => Math.cos(angle(i))),
+      [4, 2],
+    ),
+    sin: Tensor.from(
+      device,
+      Float32Array.from({ length: 8 }, (_, i) => Math.sin(angle(i))),
+      [4, 2],
+    ),
   };
 };
 
 /** Σ weights · output; its gradient with respect to every parameter by both ways. */
 function check(parameters: Parameter[], graph: () => Tensor, tolerance = 2e-2): void {
-  const weighted = () => scope(() => {
-    const y = graph().toFloat32();
-    const w = values(y.length, 9);
-    return y.reduce((sum, value, i) => sum + value * (w[i] as number), 0);
-  });
+  const weighted = () =>
+    scope(() => {
+      const y = graph().toFloat32();
+      const w = values(y.length, 9);
+      return y.reduce((sum, value, i) => sum + value * (w[i] as number), 0);
+    });
   scope(() => {
     const tape = new Tape();
     const y = tape.record(graph);
@@ -92,9 +119,18 @@ describe("tape", () => {
     check([table, q, k, v], () => {
       const x = embedding(Tensor.from(device, Int32Array.of(0, 1, 2, 3, 0, 4)), table);
       const turn = { headSize: 4, period: 1, rotated: 1 };
-      return attention(rotary(linear(x, q), positions(), tables(), turn), rotary(linear(x, k), positions(), tables(), turn), linear(x, v), spans(), {
-        queryHeads: 2, keyHeads: 1, headSize: 4, scale: 0.5,
-      });
+      return attention(
+        rotary(linear(x, q), positions(), tables(), turn),
+        rotary(linear(x, k), positions(), tables(), turn),
+        linear(x, v),
+        spans(),
+        {
+          queryHeads: 2,
+          keyHeads: 1,
+          headSize: 4,
+          scale: 0.5,
+        },
+      );
     });
   });
 
@@ -102,9 +138,16 @@ describe("tape", () => {
     const x = parameter("x", [T, 3], 1);
     const w = parameter("w", [24, 3], 2);
     check([x, w], () =>
-      fusedAttention(rotary(linear(x, w), positions(), tables(), { headSize: 4, period: 3, rotated: 2 }), spans(), {
-        queryHeads: 2, keyHeads: 2, headSize: 4, scale: 0.5,
-      }),
+      fusedAttention(
+        rotary(linear(x, w), positions(), tables(), { headSize: 4, period: 3, rotated: 2 }),
+        spans(),
+        {
+          queryHeads: 2,
+          keyHeads: 2,
+          headSize: 4,
+          scale: 0.5,
+        },
+      ),
     );
   });
 
@@ -138,14 +181,20 @@ describe("tape", () => {
 describe("shape errors name the operation", () => {
   it("linear", () => {
     scope(() => {
-      expect(() => linear(Tensor.zeros(device, [2, 3]), Tensor.zeros(device, [4, 5]))).toThrow("linear: the inner side of w is 5, expected 3");
-      expect(() => linear(Tensor.zeros(device, [6]), Tensor.zeros(device, [4, 5]))).toThrow("linear: x must be a matrix");
+      expect(() => linear(Tensor.zeros(device, [2, 3]), Tensor.zeros(device, [4, 5]))).toThrow(
+        "linear: the inner side of w is 5, expected 3",
+      );
+      expect(() => linear(Tensor.zeros(device, [6]), Tensor.zeros(device, [4, 5]))).toThrow(
+        "linear: x must be a matrix",
+      );
     });
   });
 
   it("an id outside the vocabulary is named", () => {
     scope(() => {
-      expect(() => embedding(Tensor.from(device, Int32Array.of(0, 5)), Tensor.zeros(device, [5, 2]))).toThrow(/5/);
+      expect(() => embedding(Tensor.from(device, Int32Array.of(0, 5)), Tensor.zeros(device, [5, 2]))).toThrow(
+        /5/,
+      );
     });
   });
 });

@@ -33,7 +33,8 @@ export function runDpoBatch(
     tokens += row.tokens;
     lossTokens += row.targets.length;
   }
-  const mean = (of: (pair: PairMetrics) => number) => metrics.reduce((sum, pair) => sum + of(pair), 0) / metrics.length;
+  const mean = (of: (pair: PairMetrics) => number) =>
+    metrics.reduce((sum, pair) => sum + of(pair), 0) / metrics.length;
   const rewards: Rewards = {
     chosen: mean((pair) => pair.rewardChosen),
     rejected: mean((pair) => pair.rewardRejected),

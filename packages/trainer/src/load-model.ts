@@ -1,6 +1,6 @@
 /** Opens a Hugging Face directory as a model on a device. */
 import { createHash } from "node:crypto";
-import { type ModelDirectory, hashModelDirectory, openModelDirectory } from "@outright/checkpoint";
+import { hashModelDirectory, type ModelDirectory, openModelDirectory } from "@outright/checkpoint";
 import { counterRandom } from "@outright/data";
 import { createModel, type LanguageModel } from "@outright/models";
 import type { Device } from "@outright/tensor";
@@ -32,7 +32,9 @@ export function loadModel(
         : { from: source };
     return { model: createModel(device, directory.config, weights), directory };
   } catch (error) {
-    throw error instanceof Error && !error.message.startsWith(path) ? new Error(`${path}: ${error.message}`) : error;
+    throw error instanceof Error && !error.message.startsWith(path)
+      ? new Error(`${path}: ${error.message}`)
+      : error;
   } finally {
     source?.close();
   }

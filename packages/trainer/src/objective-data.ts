@@ -1,7 +1,13 @@
 /** The examples of one objective: what it trains on, what is held out, and what became of the rows. */
 import { basename } from "node:path";
 import {
-  type Dataset, type DatasetReport, ExampleStream, loadDataset, type PairExample, type SftExample, splitHoldout,
+  type Dataset,
+  type DatasetReport,
+  ExampleStream,
+  loadDataset,
+  type PairExample,
+  type SftExample,
+  splitHoldout,
   type Tokenizer,
 } from "@outright/data";
 import type { ObjectiveConfig, RunConfig } from "./config/index.js";
@@ -47,10 +53,18 @@ export async function loadObjectiveData(
   const { rows, holdout } = config.evaluate;
   if (objective.heldout !== undefined) {
     const held = (await load(objective.heldout)) as Dataset<SftExample>;
-    return { train, held, trainIndices: upTo(count), heldIndices: upTo(Math.min(rows, held.examples.length)) };
+    return {
+      train,
+      held,
+      trainIndices: upTo(count),
+      heldIndices: upTo(Math.min(rows, held.examples.length)),
+    };
   }
   const split = splitHoldout(count, { fraction: holdout, maxRows: rows, seed: config.seed, name });
-  if (split.train.length === 0) throw new Error(`objectives.${name}: nothing is left to train on after holding out ${split.held.length} of ${count} rows of ${objective.data}; lower evaluate.holdout`);
+  if (split.train.length === 0)
+    throw new Error(
+      `objectives.${name}: nothing is left to train on after holding out ${split.held.length} of ${count} rows of ${objective.data}; lower evaluate.holdout`,
+    );
   return { train, held: train, trainIndices: split.train, heldIndices: split.held };
 }
 
@@ -58,17 +72,27 @@ const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i)
 
 /** Nothing is dropped or cut silently: one line a reason. */
 function describeReport(path: string, report: DatasetReport): string[] {
-  const line = (verb: string) => ([reason, count]: [string, number]) => {
-    const first = (report.firstRows[reason] ?? []).slice(0, 5).join(", ");
-    return `${basename(path)}: ${verb} ${count} of ${report.rows} rows: ${reason} (first: ${first})`;
-  };
+  const line =
+    (verb: string) =>
+    ([reason, count]: [string, number]) => {
+      const first = (report.firstRows[reason] ?? []).slice(0, 5).join(", ");
+      return `${basename(path)}: ${verb} ${count} of ${report.rows} rows: ${reason} (first: ${first})`;
+    };
   return [
-    ...Object.entries(report.dropped).filter(([, count]) => count > 0).map(line("dropped")),
-    ...Object.entries(report.cut).filter(([, count]) => count > 0).map(line("cut")),
+    ...Object.entries(report.dropped)
+      .filter(([, count]) => count > 0)
+      .map(line("dropped")),
+    ...Object.entries(report.cut)
+      .filter(([, count]) => count > 0)
+      .map(line("cut")),
   ];
 }
 
 /** The stream of an objective: endless, reshuffled each pass, over its training rows only. */
-export function objectiveStream(name: string, data: ObjectiveData<unknown>, config: RunConfig): ExampleStream {
+export function objectiveStream(
+  name: string,
+  data: ObjectiveData<unknown>,
+  config: RunConfig,
+): ExampleStream {
   return new ExampleStream(data.trainIndices.length, { seed: config.seed, name, order: config.order });
 }

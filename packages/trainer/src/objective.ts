@@ -24,7 +24,12 @@ export interface Objective {
 }
 
 /** Indices into the training data set of the next batch. */
-function take(stream: ExampleStream, data: ObjectiveData<unknown>, batch: number, consume: boolean): number[] {
+function take(
+  stream: ExampleStream,
+  data: ObjectiveData<unknown>,
+  batch: number,
+  consume: boolean,
+): number[] {
   const positions = consume ? stream.next(batch) : stream.peek(batch);
   return positions.map((position) => data.trainIndices[position] as number);
 }
@@ -39,7 +44,12 @@ export class SftObjective implements Objective {
   readonly data: ObjectiveData<SftExample>;
   readonly #config: SftObjectiveConfig;
 
-  constructor(name: string, config: SftObjectiveConfig, data: ObjectiveData<SftExample>, stream: ExampleStream) {
+  constructor(
+    name: string,
+    config: SftObjectiveConfig,
+    data: ObjectiveData<SftExample>,
+    stream: ExampleStream,
+  ) {
     this.name = name;
     this.#config = config;
     this.data = data;
@@ -47,7 +57,9 @@ export class SftObjective implements Objective {
   }
 
   nextRows(): number[] {
-    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(({ row }) => row);
+    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(
+      ({ row }) => row,
+    );
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
@@ -95,7 +107,9 @@ export class DpoObjective implements Objective {
   }
 
   nextRows(): number[] {
-    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(({ row }) => row);
+    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(
+      ({ row }) => row,
+    );
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {

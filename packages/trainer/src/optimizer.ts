@@ -1,6 +1,7 @@
 /** AdamW with one global gradient norm; its moments are saved with every checkpoint. */
-import { adamW, globalNorm, keep, Tensor } from "@outright/tensor";
+
 import type { Parameter } from "@outright/tensor";
+import { adamW, globalNorm, keep, Tensor } from "@outright/tensor";
 import type { OptimizerConfig } from "./config/index.js";
 
 export class AdamW {

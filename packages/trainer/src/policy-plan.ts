@@ -17,13 +17,16 @@ export function runPolicy(config: RunConfig): Policy {
  */
 export function plannedSteps(config: RunConfig): Record<string, number> {
   const policy = runPolicy(config);
-  const counts: Record<string, number> = Object.fromEntries(Object.keys(config.objectives).map((name) => [name, 0]));
+  const counts: Record<string, number> = Object.fromEntries(
+    Object.keys(config.objectives).map((name) => [name, 0]),
+  );
   for (let step = 1; step <= config.steps; step++) {
     if (policy.probes(step).length > 0) {
       return Object.fromEntries(Object.keys(counts).map((name) => [name, config.steps]));
     }
     const { weights } = policy.decide(step, {});
-    for (const [name, weight] of Object.entries(weights)) if (weight > 0) counts[name] = (counts[name] ?? 0) + 1;
+    for (const [name, weight] of Object.entries(weights))
+      if (weight > 0) counts[name] = (counts[name] ?? 0) + 1;
     policy.observe(step, Object.fromEntries(Object.keys(weights).map((name) => [name, 0])));
   }
   return counts;

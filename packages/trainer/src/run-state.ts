@@ -59,7 +59,9 @@ export function saveRun(
     optimizerUpdates: optimizer.updates,
     streams: Object.fromEntries(objectives.map(({ name, stream }) => [name, stream.state()])),
     policy: policy.state(),
-    references: Object.fromEntries(objectives.map((objective) => [objective.name, objective.referenceKeys()])),
+    references: Object.fromEntries(
+      objectives.map((objective) => [objective.name, objective.referenceKeys()]),
+    ),
     data: dataHashes(objectives),
     stepsPerObjective: counters.stepsPerObjective,
     seconds: counters.seconds,
@@ -85,16 +87,21 @@ export function saveRun(
 export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunState {
   const state = checkpoint.state as unknown as RunState;
   if (state.version !== STATE_VERSION) {
-    throw new Error(`${checkpoint.dir}: state.json has version ${state.version}, this program reads version ${STATE_VERSION}`);
+    throw new Error(
+      `${checkpoint.dir}: state.json has version ${state.version}, this program reads version ${STATE_VERSION}`,
+    );
   }
   const { model, optimizer, policy, objectives } = trained;
   for (const [name, hash] of Object.entries(dataHashes(objectives))) {
     if (state.data[name] !== hash) {
-      throw new Error(`${checkpoint.dir}: the data of objective "${name}" changed since this checkpoint; start a new run in another directory`);
+      throw new Error(
+        `${checkpoint.dir}: the data of objective "${name}" changed since this checkpoint; start a new run in another directory`,
+      );
     }
   }
   const { weights, optimizer: moments } = checkpoint.tensors;
-  if (weights === undefined || moments === undefined) throw new Error(`${checkpoint.dir}: weights or moments are missing`);
+  if (weights === undefined || moments === undefined)
+    throw new Error(`${checkpoint.dir}: weights or moments are missing`);
   for (const parameter of model.parameters) parameter.write(weights.readFloat32(parameter.name));
   model.parameters.forEach(({ name }, i) => {
     optimizer.m[i]?.write(moments.readFloat32(`m.${name}`));
@@ -120,7 +127,11 @@ export function parameterTensors(parameters: readonly Parameter[]): TensorSource
   }));
 }
 
-function momentTensors(prefix: string, parameters: readonly Parameter[], moments: readonly Tensor[]): TensorSource[] {
+function momentTensors(
+  prefix: string,
+  parameters: readonly Parameter[],
+  moments: readonly Tensor[],
+): TensorSource[] {
   return parameters.map(({ name, shape }, i) => ({
     name: `${prefix}.${name}`,
     dtype: "F32",

@@ -80,11 +80,15 @@ function refuseNonFinite(
   const advice = "look at these rows, or lower optimizer.lr";
   for (const [name, { loss }] of Object.entries(results)) {
     if (!Number.isFinite(loss)) {
-      throw new Error(`step ${step}: the loss of objective "${name}" is ${loss} on rows ${rows[name]?.join(", ")}; ${advice}`);
+      throw new Error(
+        `step ${step}: the loss of objective "${name}" is ${loss} on rows ${rows[name]?.join(", ")}; ${advice}`,
+      );
     }
   }
   if (!Number.isFinite(gradNorm)) {
-    const where = Object.entries(rows).map(([name, list]) => `${name} rows ${list.join(", ")}`).join("; ");
+    const where = Object.entries(rows)
+      .map(([name, list]) => `${name} rows ${list.join(", ")}`)
+      .join("; ");
     throw new Error(`step ${step}: the gradient norm is ${gradNorm} (${where}); ${advice}`);
   }
 }

@@ -1,8 +1,6 @@
 /** The training loop, from a config to a finished run directory. Reads from top to bottom. */
 import { existsSync, readFileSync } from "node:fs";
-import {
-  MetricsFile, RunDirectory, saveModelDirectory, writeFileAtomic,
-} from "@outright/checkpoint";
+import { MetricsFile, RunDirectory, saveModelDirectory, writeFileAtomic } from "@outright/checkpoint";
 import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import type { Device } from "@outright/tensor";
@@ -75,21 +73,30 @@ class Run {
   async go(): Promise<TrainResult> {
     const config = this.#config;
     this.#refuseOtherConfig();
-    this.#notice("info", `device: ${this.#device.info.hardware}; ${this.#device.info.matmul}; ${this.#device.info.threads} threads`);
+    this.#notice(
+      "info",
+      `device: ${this.#device.info.hardware}; ${this.#device.info.matmul}; ${this.#device.info.threads} threads`,
+    );
     const tokenizer = await loadTokenizer(config.model);
     const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed);
     try {
-      this.#checkVocabulary(tokenizer, model);
+      this.#checkModel(tokenizer, model);
       const objectives = await this.#prepareObjectives(tokenizer, model);
       writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
-      writeFileAtomic(this.#directory.paths.environment, `${JSON.stringify(environment(this.#device), null, 2)}\n`);
+      writeFileAtomic(
+        this.#directory.paths.environment,
+        `${JSON.stringify(environment(this.#device), null, 2)}\n`,
+      );
       const trained: Trained = {
-        model, objectives, optimizer: new AdamW(model.parameters, config.optimizer), policy: runPolicy(config),
+        model,
+        objectives,
+        optimizer: new AdamW(model.parameters, config.optimizer),
+        policy: runPolicy(config),
       };
       const result = await this.#loop(trained);
       if (result.reason === "finished") {
         saveModelDirectory(this.#directory.paths.model, {
-          config: { ...directory.config, torch_dtype: "float32" },
+          config: { ...directory.config, ...savedDtype(directory.config) },
           tensors: parameterTensors(model.parameters),
           copyFrom: config.model,
         });
@@ -149,8 +156,11 @@ class Run {
           counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
         }
         write(event);
-        const heldOut = trained.objectives.filter(({ data }) => data.heldIndices.length > 0).map(({ name }) => name);
-        for (const [name, loss] of Object.entries(event.losses)) if (!heldOut.includes(name)) losses[name] = loss;
+        const heldOut = trained.objectives
+          .filter(({ data }) => data.heldIndices.length > 0)
+          .map(({ name }) => name);
+        for (const [name, loss] of Object.entries(event.losses))
+          if (!heldOut.includes(name)) losses[name] = loss;
         const due = (every: number) => every > 0 && event.step % every === 0 && event.step < config.steps;
         if (due(config.evaluate.every) || event.step === config.steps) await evaluate();
         if (due(config.checkpoint.every)) save();
@@ -188,8 +198,14 @@ class Run {
     const objectives: Objective[] = [];
     for (const [name, objective] of Object.entries(config.objectives)) {
       const data = await loadObjectiveData(
-        name, objective, config, tokenizer,
-        (stage, done, total) => this.#emit({ type: "progress", stage, done, total }),
+        name,
+        objective,
+        config,
+        tokenizer,
+        (stage, done, total) => {
+          this.#emit({ type: "progress", stage, done, total });
+          if (this.#options.shouldStop?.() === true) throw new Stopped();
+        },
         (message) => this.#notice("warning", message),
       );
       this.#checkData(name, data, model);
@@ -215,9 +231,16 @@ class Run {
 
   async #evaluate(trained: Trained, step: number): Promise<EvalEvent | null> {
     const total = trained.objectives.length;
-    return evaluateHeldOut(trained.model, trained.objectives, step, this.#optima(), this.#tokens, async (done) => {
-      this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
-    });
+    return evaluateHeldOut(
+      trained.model,
+      trained.objectives,
+      step,
+      this.#optima(),
+      this.#tokens,
+      async (done) => {
+        this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
+      },
+    );
   }
 
   #startEvent({ objectives, model }: Trained): MetricsLine {
@@ -229,7 +252,12 @@ class Run {
       objectives: Object.fromEntries(
         objectives.map(({ name, kind, data }) => [
           name,
-          { kind, data: config.objectives[name]?.data ?? "", rows: data.trainIndices.length, held: data.heldIndices.length },
+          {
+            kind,
+            data: config.objectives[name]?.data ?? "",
+            rows: data.trainIndices.length,
+            held: data.heldIndices.length,
+          },
         ]),
       ),
       policy: { ...config.policy },
@@ -245,7 +273,14 @@ class Run {
     return policy.name === "maxright" ? policy.optima : {};
   }
 
-  #checkVocabulary(tokenizer: Tokenizer, model: LanguageModel): void {
+  #checkModel(tokenizer: Tokenizer, model: LanguageModel): void {
+    const { maxLength } = this.#config;
+    if (model.maxPositions !== null && maxLength > model.maxPositions) {
+      this.#notice(
+        "warning",
+        `maxLength ${maxLength} is more than the ${model.maxPositions} positions the model was made for (config.json: max_position_embeddings)`,
+      );
+    }
     if (tokenizer.vocabSize > model.vocabSize) {
       throw new Error(
         `${this.#config.model}: the tokenizer has ids up to ${tokenizer.vocabSize - 1}, the model's vocabulary ends at ${model.vocabSize - 1} (config.json: vocab_size)`,
@@ -253,13 +288,16 @@ class Run {
     }
   }
 
-  #checkData(name: string, data: ObjectiveData<SftExample> | ObjectiveData<PairExample>, model: LanguageModel): void {
+  #checkData(
+    name: string,
+    data: ObjectiveData<SftExample> | ObjectiveData<PairExample>,
+    model: LanguageModel,
+  ): void {
     const largest = Math.max(data.train.largestId, data.held.largestId);
     if (largest >= model.vocabSize) {
-      throw new Error(`objectives.${name}: the data holds token id ${largest}, the model's vocabulary ends at ${model.vocabSize - 1}`);
-    }
-    if (model.maxPositions !== null && this.#config.maxLength > model.maxPositions) {
-      this.#notice("warning", `maxLength ${this.#config.maxLength} is more than the ${model.maxPositions} positions the model was made for (config.json: max_position_embeddings)`);
+      throw new Error(
+        `objectives.${name}: the data holds token id ${largest}, the model's vocabulary ends at ${model.vocabSize - 1}`,
+      );
     }
   }
 
@@ -267,9 +305,14 @@ class Run {
   #refuseOtherConfig(): void {
     const { config: path } = this.#directory.paths;
     if (this.#options.resume !== true || !existsSync(path)) return;
-    const keys = resultKeysThatDiffer(this.#config, parseConfig(readFileSync(path, "utf8"), { path }));
+    const keys = resultKeysThatDiffer(
+      this.#config,
+      parseConfig(readFileSync(path, "utf8"), { path, checkFiles: false }),
+    );
     if (keys.length > 0) {
-      throw new Error(`${this.#config.out}: this run began with another config (${keys.join(", ")}); resume it with its own, or choose another "out"`);
+      throw new Error(
+        `${this.#config.out}: this run began with another config (${keys.join(", ")}); resume it with its own, or choose another "out"`,
+      );
     }
   }
 
@@ -286,4 +329,9 @@ class Run {
   #emit(event: TrainEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+/** The weights are saved as float32; transformers 5 calls that key "dtype", earlier versions "torch_dtype". */
+function savedDtype(config: Readonly<Record<string, unknown>>): Record<string, string> {
+  return "dtype" in config ? { dtype: "float32" } : { torch_dtype: "float32" };
 }

@@ -13,7 +13,13 @@ export function siluGate(gate: Tensor, up: Tensor): Tensor {
       throw new Error("siluGate: gate and up must both want gradients and serve no other operation");
     }
     native.siluGateBackward(
-      dy.handle, gate.handle, up.handle, dgate.tensor.handle, dup.tensor.handle, y.count, dgate.accumulate,
+      dy.handle,
+      gate.handle,
+      up.handle,
+      dgate.tensor.handle,
+      dup.tensor.handle,
+      y.count,
+      dgate.accumulate,
     );
   });
   return y;

@@ -21,7 +21,13 @@ export interface AttentionHeads {
 }
 
 /** softmax(scale · q kᵀ) v over a flat row, from separate q[T, H·C], k[T, G·C], v[T, G·C]; gives [T, H·C]. */
-export function attention(q: Tensor, k: Tensor, v: Tensor, spans: AttentionSpans, heads: AttentionHeads): Tensor {
+export function attention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  spans: AttentionSpans,
+  heads: AttentionHeads,
+): Tensor {
   const { queryHeads: H, keyHeads: G, headSize: C } = heads;
   const layout: HeadLayout = [0, H * C, C, 0, G * C, C, 0, G * C, C];
   return attend(q, k, v, layout, spans, heads);
@@ -50,8 +56,20 @@ function attend(
   const o = Tensor.float32(q.device, [T, H * C]);
   const lse = Tensor.float32(q.device, [T, H]);
   native.attention(
-    q.handle, k.handle, v.handle, layout, o.handle, lse.handle,
-    start.handle, skipFrom.handle, skipTo.handle, T, H, G, C, scale,
+    q.handle,
+    k.handle,
+    v.handle,
+    layout,
+    o.handle,
+    lse.handle,
+    start.handle,
+    skipFrom.handle,
+    skipTo.handle,
+    T,
+    H,
+    G,
+    C,
+    scale,
   );
   recordBackward(o, [q, k, v], [lse], (dout) => {
     const fused = q === k;
@@ -62,9 +80,25 @@ function attend(
       throw new Error("attention: q, k and v must not be used by other operations");
     }
     native.attentionBackward(
-      dout.handle, q.handle, k.handle, v.handle, layout, o.handle, lse.handle,
-      start.handle, skipFrom.handle, skipTo.handle, dq.tensor.handle, dk.tensor.handle, dv.tensor.handle,
-      T, H, G, C, scale, dq.accumulate,
+      dout.handle,
+      q.handle,
+      k.handle,
+      v.handle,
+      layout,
+      o.handle,
+      lse.handle,
+      start.handle,
+      skipFrom.handle,
+      skipTo.handle,
+      dq.tensor.handle,
+      dk.tensor.handle,
+      dv.tensor.handle,
+      T,
+      H,
+      G,
+      C,
+      scale,
+      dq.accumulate,
     );
   });
   return o;

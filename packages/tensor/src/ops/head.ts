@@ -20,8 +20,18 @@ export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
     const dw = gradientOf(w);
     const dh = gradientOf(h) ?? { tensor: Tensor.float32(h.device, h.shape), accumulate: false };
     native.logprobHeadBackward(
-      h.handle, w.handle, targets.handle, lse.handle, logp.handle, g.handle,
-      dh.tensor.handle, dw?.tensor.handle ?? 0, N, D, V, dh.accumulate,
+      h.handle,
+      w.handle,
+      targets.handle,
+      lse.handle,
+      logp.handle,
+      g.handle,
+      dh.tensor.handle,
+      dw?.tensor.handle ?? 0,
+      N,
+      D,
+      V,
+      dh.accumulate,
     );
   });
   return logp;

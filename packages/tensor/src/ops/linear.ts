@@ -17,7 +17,8 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null): Tensor {
       native.linearBackwardWeight(dy.handle, x.handle, dw.tensor.handle, db?.tensor.handle ?? 0, M, N, K);
     }
     const dx = gradientOf(x);
-    if (dx !== null) native.linearBackwardInput(dy.handle, w.handle, dx.tensor.handle, M, N, K, dx.accumulate);
+    if (dx !== null)
+      native.linearBackwardInput(dy.handle, w.handle, dx.tensor.handle, M, N, K, dx.accumulate);
   });
   return y;
 }

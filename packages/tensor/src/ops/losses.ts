@@ -53,11 +53,20 @@ export function dpoSigmoid(
   const g = Tensor.float32(logp.device, [logp.count]);
   const metrics = new Float64Array(6 * P);
   const loss = logp.device.native.dpoSigmoid(
-    logp.handle, offsets.handle, reference, g.handle, metrics, logp.count, P, options.beta, options.scale,
+    logp.handle,
+    offsets.handle,
+    reference,
+    g.handle,
+    metrics,
+    logp.count,
+    P,
+    options.beta,
+    options.scale,
   );
   const pairs = Array.from({ length: P }, (_, p): PairMetrics => {
-    const [logpChosen, logpRejected, rewardChosen, rewardRejected, margin, pairLoss] = metrics.subarray(6 * p) as unknown as
-      [number, number, number, number, number, number];
+    const [logpChosen, logpRejected, rewardChosen, rewardRejected, margin, pairLoss] = metrics.subarray(
+      6 * p,
+    ) as unknown as [number, number, number, number, number, number];
     return { logpChosen, logpRejected, rewardChosen, rewardRejected, margin, loss: pairLoss };
   });
   return { loss, g, pairs };

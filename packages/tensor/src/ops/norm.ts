@@ -14,7 +14,15 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
     const dx = writable(x);
     const dw = writable(w);
     native.rmsNormBackward(
-      dy.handle, x.handle, w.handle, rstd.handle, dx.tensor.handle, dw.tensor.handle, T, D, dx.accumulate,
+      dy.handle,
+      x.handle,
+      w.handle,
+      rstd.handle,
+      dx.tensor.handle,
+      dw.tensor.handle,
+      T,
+      D,
+      dx.accumulate,
     );
   });
   return y;
@@ -35,8 +43,17 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
     const dw = writable(w);
     const db = writable(b);
     native.layerNormBackward(
-      dy.handle, x.handle, w.handle, mean.handle, rstd.handle,
-      dx.tensor.handle, dw.tensor.handle, db.tensor.handle, T, D, dx.accumulate,
+      dy.handle,
+      x.handle,
+      w.handle,
+      mean.handle,
+      rstd.handle,
+      dx.tensor.handle,
+      dw.tensor.handle,
+      db.tensor.handle,
+      T,
+      D,
+      dx.accumulate,
     );
   });
   return y;

@@ -22,6 +22,10 @@ export interface AdamWTensors {
 export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
   const first = tensors.parameters[0];
   first?.device.native.adamW(
-    handles(tensors.parameters), handles(tensors.gradients), handles(tensors.m), handles(tensors.v), settings,
+    handles(tensors.parameters),
+    handles(tensors.gradients),
+    handles(tensors.m),
+    handles(tensors.v),
+    settings,
   );
 }

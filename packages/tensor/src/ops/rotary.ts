@@ -29,8 +29,20 @@ export function rotary(x: Tensor, positions: Tensor, tables: RotaryTables, heads
   const slots = width / C;
   const turn = (source: Tensor, target: Tensor, inverse: boolean, accumulate: boolean) =>
     native.rotary(
-      source.handle, cos.handle, sin.handle, positions.handle, target.handle,
-      T, slots, C, 2 * half, heads.period, heads.rotated, maxPositions, inverse, accumulate,
+      source.handle,
+      cos.handle,
+      sin.handle,
+      positions.handle,
+      target.handle,
+      T,
+      slots,
+      C,
+      2 * half,
+      heads.period,
+      heads.rotated,
+      maxPositions,
+      inverse,
+      accumulate,
     );
   const y = Tensor.float32(x.device, x.shape);
   turn(x, y, false, false);

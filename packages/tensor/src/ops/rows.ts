@@ -11,7 +11,8 @@ export function gatherRows(x: Tensor, rows: Tensor): Tensor {
   native.gatherRows(x.handle, rows.handle, y.handle, N, T, D);
   recordBackward(y, [x], [], (dy) => {
     const dx = gradientOf(x);
-    if (dx !== null) native.gatherRowsBackward(dy.handle, rows.handle, dx.tensor.handle, N, T, D, dx.accumulate);
+    if (dx !== null)
+      native.gatherRowsBackward(dy.handle, rows.handle, dx.tensor.handle, N, T, D, dx.accumulate);
   });
   return y;
 }

@@ -81,12 +81,19 @@ export class ReferenceCache {
     const file = openSafetensors(this.path);
     try {
       if (file.metadata["key"] !== this.#described) {
-        throw new Error(`${this.path}: these reference log-probs were made for something else; delete the file`);
+        throw new Error(
+          `${this.path}: these reference log-probs were made for something else; delete the file`,
+        );
       }
-      for (const [name, target] of [["chosen", this.chosen], ["rejected", this.rejected]] as const) {
+      for (const [name, target] of [
+        ["chosen", this.chosen],
+        ["rejected", this.rejected],
+      ] as const) {
         const raw = file.readRaw(name);
         if (raw.byteLength !== target.byteLength) {
-          throw new Error(`${this.path}: holds ${raw.byteLength / 8} pairs, the data has ${target.length}; delete the file`);
+          throw new Error(
+            `${this.path}: holds ${raw.byteLength / 8} pairs, the data has ${target.length}; delete the file`,
+          );
         }
         new Uint8Array(target.buffer).set(raw);
       }

@@ -59,8 +59,14 @@ export async function prepareReferences(
   const reachable = Math.min(plannedSteps * objective.batch, data.trainIndices.length);
   const wanted = stream.peek(reachable).map((position) => data.trainIndices[position] as number);
   const parts = [
-    { cache: train, examples: data.train.examples, missing: train.missing(held === train ? [...wanted, ...data.heldIndices] : wanted) },
-    ...(held === train ? [] : [{ cache: held, examples: data.held.examples, missing: held.missing(data.heldIndices) }]),
+    {
+      cache: train,
+      examples: data.train.examples,
+      missing: train.missing(held === train ? [...wanted, ...data.heldIndices] : wanted),
+    },
+    ...(held === train
+      ? []
+      : [{ cache: held, examples: data.held.examples, missing: held.missing(data.heldIndices) }]),
   ];
   const total = parts.reduce((sum, part) => sum + part.missing.length, 0);
   if (total > 0) {
