@@ -49,7 +49,8 @@
         },
         {
           "target_name": "outright_cpu_baseline",
-          "product_extension": "so",
+          "type": "shared_library",
+          "product_prefix": "",
           "sources": ["cpu/entry.cpp"],
           "defines": ['OUTRIGHT_VARIANT="baseline"', 'OUTRIGHT_INSTRUCTIONS="SSE2"'],
           "dependencies": ["outright_cpu_baseline_kernels"],
@@ -64,7 +65,8 @@
         },
         {
           "target_name": "outright_cpu_avx2",
-          "product_extension": "so",
+          "type": "shared_library",
+          "product_prefix": "",
           "sources": ["cpu/entry.cpp"],
           "defines": ['OUTRIGHT_VARIANT="avx2"', 'OUTRIGHT_INSTRUCTIONS="AVX2 and FMA"', "OUTRIGHT_NEEDS_AVX2"],
           "dependencies": ["outright_cpu_avx2_kernels"],
@@ -79,7 +81,8 @@
         },
         {
           "target_name": "outright_cpu_avx512",
-          "product_extension": "so",
+          "type": "shared_library",
+          "product_prefix": "",
           "sources": ["cpu/entry.cpp"],
           "defines": ['OUTRIGHT_VARIANT="avx512"', 'OUTRIGHT_INSTRUCTIONS="AVX-512"', "OUTRIGHT_NEEDS_AVX512"],
           "dependencies": ["outright_cpu_avx512_kernels"],
@@ -97,7 +100,8 @@
         },
         {
           "target_name": "outright_cpu_neon",
-          "product_extension": "so",
+          "type": "shared_library",
+          "product_prefix": "",
           "sources": ["cpu/entry.cpp"],
           "defines": ['OUTRIGHT_VARIANT="neon"', 'OUTRIGHT_INSTRUCTIONS="NEON"'],
           "dependencies": ["outright_cpu_neon_kernels"],

@@ -39,9 +39,12 @@ function step(what, command, args) {
 
 /** CMake targets of the backends that the sanitizers look at. */
 function plainestAndWidest() {
-  if (process.arch !== "x64") return [process.arch === "arm64" ? "outright_cpu_neon" : "outright_cpu_baseline"];
+  if (process.arch !== "x64")
+    return [process.arch === "arm64" ? "outright_cpu_neon" : "outright_cpu_baseline"];
   const features = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
-  const widest = ["avx512", "avx2"].find((name) => new RegExp(`^flags.* ${name}(f|dq)? `, "m").test(features));
+  const widest = ["avx512", "avx2"].find((name) =>
+    new RegExp(`^flags.* ${name}(f|dq)? `, "m").test(features),
+  );
   return ["baseline", ...(widest === undefined ? [] : [widest])].map((name) => `outright_cpu_${name}`);
 }
 
@@ -57,12 +60,8 @@ function compile() {
   ];
   const targets = sanitize ? ["--target", "op_test", ...plainestAndWidest()] : [];
   step("configuring the native tests", "cmake", ["-S", NATIVE, "-B", build, ...settings]);
-  step("building the native tests", "cmake", [
-    "--build",
-    build,
-    "--parallel",
-    String(availableParallelism()),
-  ]);
+  const parallel = ["--parallel", String(availableParallelism())];
+  step("building the native tests", "cmake", ["--build", build, ...parallel, ...targets]);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(
     `built ${sanitize ? "with AddressSanitizer and UBSan" : "the backends and op_test"} in ${seconds} s`,

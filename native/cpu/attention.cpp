@@ -21,7 +21,8 @@ namespace outright::cpu {
 
 namespace {
 
-constexpr int64_t kTile = 32;  // queries, or keys, of one tile of the pool
+constexpr int64_t kTile = 32;         // queries, or keys, of one tile of the pool
+constexpr int64_t kQueryChunk = 512;  // queries that all keys of a tile meet before the next ones are read
 // Transposed copies are made for a few heads at a time, so that they stay within this many floats if one head does.
 constexpr int64_t kCopyFloats = int64_t{8} << 20;
 
@@ -202,12 +203,12 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
     });
     const int64_t query_heads = heads * shape.group();
     device.pool.run(query_heads * tiles, shape.work(), [&](int64_t tile, int thread) {
-      const int64_t h = g0 * shape.group() + tile % query_heads;
+      const int64_t h = g0 * shape.group() + tile / tiles;
       const int64_t g = h / shape.group();
       float* s = device.thread_scratch(thread);
       float* sums = s + kTileRows * stride;
-      // The last queries see the most keys: they come first, so that no thread ends with a long tile.
-      const Range tokens = part(tiles - 1 - tile / query_heads, kTile, T);
+      // Head by head, so that its keys stay in the cache; the last queries, which see the most keys, come first.
+      const Range tokens = part(tiles - 1 - tile % tiles, kTile, T);
       for_queries(runs, tokens, [&](const Queries& queries) {
         score_keys(queries, C, shape.q.head(Q, h), copies + (g - g0) * C * stride, stride, s);
         Softmax results[kTileRows];
@@ -289,22 +290,31 @@ struct Backward {
     });
   }
 
-  // dk and dv of a few consecutive keys. Each sums over its group's query heads, then over the queries that see it.
+  // dk and dv of the keys of one tile. Each sums over its group's query heads, then over the queries that see it, in
+  // order; queries come in chunks that stay in the cache while all keys of the tile meet them.
   void visit_keys(int64_t g, const Range& keys, float* scratch) const {
     const int64_t width = shape.padded_C();
     float* s = scratch;
     float* dp = s + kTileRows * stride();
     float* dk = dp + kTileRows * stride();
-    float* dv = dk + kTileRows * width;
-    std::fill_n(dk, 2 * kTileRows * width, 0.0f);
+    float* dv = dk + kTile * width;
+    std::fill_n(dk, 2 * kTile * width, 0.0f);
     for (int64_t h = g * shape.group(); h < (g + 1) * shape.group(); ++h) {
       for (const Run& run : runs) {
-        if (run.end <= keys.begin) continue;
-        // The keys of this group that the run's queries see: some before the skip, some after it.
-        const Range seen[] = {{std::max(keys.begin, run.before.begin), std::min(keys.end, run.before.end)},
-                              {std::max(keys.begin, run.after), std::min(keys.end, run.end)}};
-        for (const Range& some : seen)
-          if (some.size() > 0) visit_run(g, h, run, some, keys.begin, s, dp, dk, dv);
+        // Queries before the first key see none of them.
+        for (int64_t t = std::max(run.begin, keys.begin); t < run.end; t += kQueryChunk) {
+          Run chunk = run;
+          chunk.begin = t;
+          chunk.end = std::min(run.end, t + kQueryChunk);
+          for (int64_t j = keys.begin; j < keys.end; j += kTileRows) {
+            const Range few{j, std::min(keys.end, j + kTileRows)};
+            // Those of them that the chunk's queries see: some before the skip, some after it.
+            const Range seen[] = {{std::max(few.begin, run.before.begin), std::min(few.end, run.before.end)},
+                                  {std::max(few.begin, run.after), std::min(few.end, chunk.end)}};
+            for (const Range& some : seen)
+              if (some.size() > 0) visit_run(g, h, chunk, some, keys.begin, s, dp, dk, dv);
+          }
+        }
       }
     }
     for (int64_t j = keys.begin; j < keys.end; ++j) {
@@ -380,7 +390,7 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
   const int64_t per_key_head = (2 + 2 * group) * C * stride + 2 * group * stride;
   const int64_t step = heads_at_once(shape, per_key_head);
   float* shared = device.reserve_shared(step * per_key_head);
-  device.reserve_threads(kTileRows * 2 * (stride + shape.padded_C()));
+  device.reserve_threads(2 * (kTileRows * stride + kTile * shape.padded_C()));
 
   for (int64_t g0 = 0; g0 < G; g0 += step) {
     const int64_t heads = std::min(step, G - g0);
@@ -421,14 +431,11 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
     device.pool.run(query_tiles + heads * tiles, 4.0 * shape.work(), [&](int64_t tile, int thread) {
       float* scratch = device.thread_scratch(thread);
       if (tile < query_tiles) {
-        const int64_t h = g0 * group + tile % query_heads;
-        backward.visit_queries(h, part(tiles - 1 - tile / query_heads, kTile, T), scratch);
+        backward.visit_queries(g0 * group + tile / tiles, part(tiles - 1 - tile % tiles, kTile, T), scratch);
         return;
       }
       const int64_t rest = tile - query_tiles;
-      const Range keys = part(rest / heads, kTile, T);
-      for (int64_t j = keys.begin; j < keys.end; j += kTileRows)
-        backward.visit_keys(g0 + rest % heads, {j, std::min(keys.end, j + kTileRows)}, scratch);
+      backward.visit_keys(g0 + rest / tiles, part(rest % tiles, kTile, T), scratch);
     });
   }
 }

@@ -48,6 +48,7 @@ void combine_rows(int64_t n, const float* p, int64_t p_stride, const float* y, i
     const int64_t n0 = std::min<int64_t>(kLanes, C - c);
     const int64_t n1 = std::clamp<int64_t>(C - c - kLanes, 0, kLanes);
     Vec sum[R][2];
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       sum[r][0] = load(o + r * o_stride + c);
       sum[r][1] = load(o + r * o_stride + c + kLanes);
@@ -67,6 +68,7 @@ void combine_rows(int64_t n, const float* p, int64_t p_stride, const float* y, i
       for (int64_t i = 0; i < n; ++i, row += y_stride)
         step(i, load_n(row, n0), n1 > 0 ? load_first(row + kLanes, n1) : Vec{});
     }
+#pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       store(o + r * o_stride + c, sum[r][0]);
       store(o + r * o_stride + c + kLanes, sum[r][1]);

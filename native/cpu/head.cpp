@@ -4,8 +4,8 @@
 // Forward: tiles of kRows x kColumns logits live in a thread's scratch; each leaves a (max, sum) pair per row, and the
 // pairs are merged in order of the vocabulary (Milakov and Gimelshein, 2018).
 // Backward: logits are computed again for a block of the vocabulary and all rows, turned into
-// dz = g (onehot - exp(z - lse)), and multiplied twice: dw[block] += dz^T h, dh += dz w[block]. The block is as wide
-// as kBlockFloats allows, so each row of dw is visited once.
+// dz = g (onehot - exp(z - lse)), and multiplied twice: dw[block] += dz^T h, dh += dz w[block]. Each row of
+// dw is visited once.
 #include <cmath>
 #include <vector>
 
@@ -22,16 +22,21 @@ namespace {
 constexpr int64_t kRows = 256;                         // of a tile of logits
 constexpr int64_t kColumns = 256;                      // of a tile of logits
 constexpr int64_t kRowsAtOnce = 4096;                  // rows whose partial results are kept at a time
+constexpr int64_t kBlockColumns = 4096;                // of a block of logit gradients that multiplies well
+constexpr int64_t kCachedFloats = int64_t{2} << 20;    // logit gradients that the last-level cache holds
 constexpr int64_t kBlockFloats = int64_t{8} << 20;     // logit gradients held at a time, if the rows allow it
 
 double work(int64_t N, int64_t D, int64_t V) {
   return 2.0 * static_cast<double>(N) * static_cast<double>(D) * static_cast<double>(V);
 }
 
-// Columns of the vocabulary whose gradients are held at a time: whole tiles, at least one.
+// Columns of the vocabulary whose gradients are held at a time: as many as stay in the cache, or, where these are few,
+// up to kBlockColumns; whole tiles, at least one. On one core of a Zen 4 with N 512, D 128, V 50304 the backward pass
+// runs at 68 GFLOP/s with 8 M floats and at 80 with 2 M; with N 2048 at 62 with 1024 columns and at 74 with 4096.
 int64_t block_width(int64_t N, int64_t V) {
-  const int64_t fit = kBlockFloats / std::max<int64_t>(1, N) / kColumns * kColumns;
-  return std::min(V, std::max(kColumns, fit));
+  const int64_t rows = std::max<int64_t>(1, N);
+  const int64_t fit = std::max(kCachedFloats / rows, std::min(kBlockColumns, kBlockFloats / rows));
+  return std::min(V, std::max(kColumns, fit / kColumns * kColumns));
 }
 
 // What one tile of logits says about a row: sum of exp(z - max). A tile of -inf only has max -inf and sum 0.

@@ -108,19 +108,21 @@ void register_tile(int64_t k, const float* a, const float* b, float* c, int64_t 
       sum[r][1] = fma(x, b1, sum[r][1]);
     }
   }
-  const int64_t n0 = std::min<int64_t>(n, kLanes);
-  const int64_t n1 = n - n0;
+  // A copy in memory, so that nothing below keeps the sums themselves out of registers.
+  float done[R][kColumns];
 #pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    store(done[r], sum[r][0]);
+    store(done[r] + kLanes, sum[r][1]);
+  }
   for (int r = 0; r < R; ++r, c += ldc) {
-    if (n == kColumns) {
-      store(c, accumulate ? load(c) + sum[r][0] : sum[r][0]);
-      store(c + kLanes, accumulate ? load(c + kLanes) + sum[r][1] : sum[r][1]);
-    } else {
-      store_first(c, accumulate ? load_first(c, n0) + sum[r][0] : sum[r][0], n0);
-      if (n1 > 0) {
-        float* right = c + kLanes;
-        store_first(right, accumulate ? load_first(right, n1) + sum[r][1] : sum[r][1], n1);
-      }
+    for (int64_t j = 0; j < n; j += kLanes) {
+      const int64_t here = std::min<int64_t>(kLanes, n - j);
+      const Vec value = load(done[r] + j);
+      if (here == kLanes)
+        store(c + j, accumulate ? load(c + j) + value : value);
+      else
+        store_first(c + j, accumulate ? load_first(c + j, here) + value : value, here);
     }
   }
 }

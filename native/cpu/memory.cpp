@@ -22,8 +22,8 @@ Span span(const Check& check, const outright_tensor* tensor, const char* name, i
     fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32 and int32 only", name,
          dtype_name(tensor->dtype));
   if (offset < 0 || count < 0 || offset > tensor->count || count > tensor->count - offset)
-    check.invalid("elements %lld to %lld are outside %s, which has %lld", static_cast<long long>(offset),
-                  static_cast<long long>(offset + count), name, static_cast<long long>(tensor->count));
+    check.invalid("%lld elements from %lld on are outside %s, which has %lld", static_cast<long long>(count),
+                  static_cast<long long>(offset), name, static_cast<long long>(tensor->count));
   return {static_cast<char*>(tensor->data) + offset * size, static_cast<size_t>(count * size)};
 }
 

@@ -9,8 +9,8 @@
 //   support     CSV of operation x dtype
 //   perf        time, GFLOP/s and GB/s of larger shapes
 //
-// Ends with "N passed, M failed"; exit status 1 when something failed, 2 when it could not begin, 77 with a line
-// SKIPPED when this machine lacks what was asked for.
+// Ends with "N passed, M failed"; exit status 1 when something failed, 2 when it could not begin, 77 with a
+// line SKIPPED when this machine lacks what was asked for.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -71,8 +71,9 @@ Arguments Parse(int argc, char** argv) {
     }
   }
   if (arguments.modes.empty() || arguments.backend.empty()) {
-    throw std::runtime_error("usage: op_test MODE[,MODE...] --backend FILE [--matmul NAME] [--threads N] [--filter TEXT] "
-                             "[--quick] [--verbose]; modes: test, grad, invariance, mutate, support, perf");
+    throw std::runtime_error(
+        "usage: op_test MODE[,MODE...] --backend FILE [--matmul NAME] [--threads N] [--filter TEXT] "
+        "[--quick] [--verbose]; modes: test, grad, invariance, mutate, support, perf");
   }
   return arguments;
 }
@@ -105,7 +106,8 @@ int Main(int argc, char** argv) {
   Device device(library.api(), options.threads, options.matmul);
   outright_device_info info{};
   library.api().info(device.get(), &info);
-  std::fprintf(stderr, "%s, %d threads, matmul %s, %s\n", library.api().name, info.threads, info.matmul, info.hardware);
+  std::fprintf(stderr, "%s, %d threads, matmul %s, %s\n", library.api().name, info.threads, info.matmul,
+               info.hardware);
 
   Tally tally;
   bool judged = false;
@@ -143,6 +145,7 @@ int Main(int argc, char** argv) {
 }  // namespace outright::test
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what passed before a crash must be seen
   try {
     return outright::test::Main(argc, argv);
   } catch (const outright::test::Unsupported& error) {

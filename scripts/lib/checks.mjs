@@ -94,10 +94,7 @@ export async function lintCpp() {
       "--error-exitcode=1",
       "--suppress=missingInclude",
       "--suppress=missingIncludeSystem",
-      // cppcheck's own trouble, not ours: it does not know GCC's vector types, nor `c.In("b", std::move(b)).x = y`.
-      "--suppress=internalAstError",
-      "--suppress=uninitvar:native/cpu/*",
-      "--suppress=accessMoved:native/test/*",
+      "--suppressions-list=scripts/lib/cppcheck-suppressions.txt",
       `-j${availableParallelism()}`,
       "-Inative/include",
       ...sources.map(shown),

@@ -15,9 +15,10 @@ Library::Library(const std::string& path) : path_(path) {
   std::memcpy(&get, &symbol, sizeof get);
   api_ = get();
   if (api_->abi_version != OUTRIGHT_ABI_VERSION || api_->table_bytes != static_cast<int32_t>(sizeof *api_)) {
-    throw std::runtime_error(path + ": ABI version " + std::to_string(api_->abi_version) + " with a table of " +
-                             std::to_string(api_->table_bytes) + " bytes, expected version " +
-                             std::to_string(OUTRIGHT_ABI_VERSION) + " and " + std::to_string(sizeof *api_));
+    throw std::runtime_error(path + ": ABI version " + std::to_string(api_->abi_version) +
+                             " with a table of " + std::to_string(api_->table_bytes) +
+                             " bytes, expected version " + std::to_string(OUTRIGHT_ABI_VERSION) + " and " +
+                             std::to_string(sizeof *api_));
   }
 }
 
@@ -27,7 +28,8 @@ Device::Device(const outright_backend& api, int threads, const std::string& matm
   options.matmul = matmul.empty() ? nullptr : matmul.c_str();
   const outright_status status = api_.open(&options, &device_);
   if (status == OUTRIGHT_UNSUPPORTED) throw Unsupported(api_.last_error(nullptr));
-  if (status != OUTRIGHT_OK) throw std::runtime_error(std::string("cannot open a device: ") + api_.last_error(nullptr));
+  if (status != OUTRIGHT_OK)
+    throw std::runtime_error(std::string("cannot open a device: ") + api_.last_error(nullptr));
 }
 
 Device::~Device() { api_.close(device_); }
@@ -41,32 +43,47 @@ bool Device::OnHost() const { return std::strcmp(api_.kind, "cpu") == 0; }
 
 const char* StatusName(outright_status status) {
   switch (status) {
-    case OUTRIGHT_OK: return "OK";
-    case OUTRIGHT_INVALID: return "INVALID";
-    case OUTRIGHT_UNSUPPORTED: return "UNSUPPORTED";
-    case OUTRIGHT_OUT_OF_MEMORY: return "OUT_OF_MEMORY";
-    case OUTRIGHT_INTERNAL: return "INTERNAL";
-    default: return "an unknown status";
+    case OUTRIGHT_OK:
+      return "OK";
+    case OUTRIGHT_INVALID:
+      return "INVALID";
+    case OUTRIGHT_UNSUPPORTED:
+      return "UNSUPPORTED";
+    case OUTRIGHT_OUT_OF_MEMORY:
+      return "OUT_OF_MEMORY";
+    case OUTRIGHT_INTERNAL:
+      return "INTERNAL";
+    default:
+      return "an unknown status";
   }
 }
 
 const char* DtypeName(int32_t dtype) {
   switch (dtype) {
-    case OUTRIGHT_FLOAT32: return "float32";
-    case OUTRIGHT_BFLOAT16: return "bfloat16";
-    case OUTRIGHT_FLOAT16: return "float16";
-    case OUTRIGHT_FLOAT64: return "float64";
-    case OUTRIGHT_INT32: return "int32";
-    default: return "unknown";
+    case OUTRIGHT_FLOAT32:
+      return "float32";
+    case OUTRIGHT_BFLOAT16:
+      return "bfloat16";
+    case OUTRIGHT_FLOAT16:
+      return "float16";
+    case OUTRIGHT_FLOAT64:
+      return "float64";
+    case OUTRIGHT_INT32:
+      return "int32";
+    default:
+      return "unknown";
   }
 }
 
 int64_t DtypeBytes(int32_t dtype) {
   switch (dtype) {
     case OUTRIGHT_BFLOAT16:
-    case OUTRIGHT_FLOAT16: return 2;
-    case OUTRIGHT_FLOAT64: return 8;
-    default: return 4;
+    case OUTRIGHT_FLOAT16:
+      return 2;
+    case OUTRIGHT_FLOAT64:
+      return 8;
+    default:
+      return 4;
   }
 }
 

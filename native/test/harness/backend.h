@@ -26,7 +26,8 @@ struct Unsupported : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// An open device. Throws Unsupported, or std::runtime_error with the backend's message when it cannot be opened.
+// An open device. Throws Unsupported, or std::runtime_error with the backend's message when it cannot be
+// opened.
 class Device {
  public:
   Device(const outright_backend& api, int threads, const std::string& matmul);

@@ -69,10 +69,12 @@ std::vector<unsigned char> GuardedBuffer::Download() const {
 std::string GuardedBuffer::CheckGuards() const {
   const std::vector<unsigned char> whole = Whole();
   for (int64_t i = 0; i < front_; ++i) {
-    if (whole[static_cast<size_t>(i)] != kSentinel) return std::to_string(front_ - i) + " bytes before its start";
+    if (whole[static_cast<size_t>(i)] != kSentinel)
+      return std::to_string(front_ - i) + " bytes before its start";
   }
   for (int64_t i = front_ + bytes_; i < total_; ++i) {
-    if (whole[static_cast<size_t>(i)] != kSentinel) return std::to_string(i - front_ - bytes_) + " bytes after its end";
+    if (whole[static_cast<size_t>(i)] != kSentinel)
+      return std::to_string(i - front_ - bytes_) + " bytes after its end";
   }
   return "";
 }

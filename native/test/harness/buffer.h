@@ -1,5 +1,5 @@
-// A buffer between two guard bands. The bands hold 0xFF bytes: NaN as a float, -1 as an id, so that a stray read
-// shows in the result; a stray write shows in the bands. Under AddressSanitizer both stop the program.
+// A buffer between two guard bands. The bands hold 0xFF bytes: NaN as a float, -1 as an id, so that a stray
+// read shows in the result; a stray write shows in the bands. Under AddressSanitizer both stop the program.
 #pragma once
 
 #include <cstdint>

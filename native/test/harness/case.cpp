@@ -59,7 +59,8 @@ Argument& Case::InOut(const std::string& n, std::vector<double> values, Toleranc
   return argument;
 }
 
-Argument& Case::Gradient(const std::string& n, std::vector<double> initial, bool accumulate, Tolerance tolerance) {
+Argument& Case::Gradient(const std::string& n, std::vector<double> initial, bool accumulate,
+                         Tolerance tolerance) {
   if (accumulate) return InOut(n, std::move(initial), tolerance);
   return Output(n, static_cast<int64_t>(initial.size()), tolerance);
 }
@@ -85,7 +86,8 @@ void Suite::Add(const std::string& op, const std::string& name, std::function<vo
   cases.push_back(MakeEntry(op, name, std::move(fill)));
 }
 
-void Suite::AddPerf(const std::string& op, const std::string& name, std::function<void(Case&, Random&)> fill) {
+void Suite::AddPerf(const std::string& op, const std::string& name,
+                    std::function<void(Case&, Random&)> fill) {
   perf.push_back(MakeEntry(op, name, std::move(fill)));
 }
 

@@ -1,5 +1,5 @@
-// What one entry of the operation table says: its arguments, how to call the backend, what float64 says, how far
-// the two may be apart, and (for gradients) which scalar the result is the derivative of.
+// What one entry of the operation table says: its arguments, how to call the backend, what float64 says, how
+// far the two may be apart, and (for gradients) which scalar the result is the derivative of.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ struct Argument {
   std::string name;
   Role role = Role::kInput;
   int32_t dtype = OUTRIGHT_FLOAT32;
-  bool host = false;    // float64 array of the caller
-  bool absent = false;  // passed as NULL
+  bool host = false;              // float64 array of the caller
+  bool absent = false;            // passed as NULL
   std::vector<double> values;     // float arguments, as the buffer holds them
   std::vector<int32_t> integers;  // int32 arguments
   Tolerance tolerance;
@@ -105,7 +105,8 @@ struct Case {
   Argument& Output(const std::string& n, int64_t count, Tolerance tolerance = {});
   Argument& InOut(const std::string& n, std::vector<double> values, Tolerance tolerance = {});
   // kInOut with the given values when accumulating, else kOutput.
-  Argument& Gradient(const std::string& n, std::vector<double> initial, bool accumulate, Tolerance tolerance = {});
+  Argument& Gradient(const std::string& n, std::vector<double> initial, bool accumulate,
+                     Tolerance tolerance = {});
   Argument& HostInput(const std::string& n, std::vector<double> values);
   Argument& HostOutput(const std::string& n, int64_t count, double tolerance = 1e-12);
   Argument& Find(const std::string& n);
@@ -118,8 +119,8 @@ struct Entry {
   std::function<Case()> build;
 };
 
-// An operation each of whose rows depends on that row alone. make(rows) is the case that holds the given rows of
-// some base data, in that order; `outputs` have one stretch of elements per row.
+// An operation each of whose rows depends on that row alone. make(rows) is the case that holds the given rows
+// of some base data, in that order; `outputs` have one stretch of elements per row.
 struct RowFamily {
   std::string op;
   std::string name;

@@ -16,7 +16,8 @@ std::string At(size_t index, double expected, double got) {
 
 }  // namespace
 
-Comparison Compare(const std::vector<double>& expected, const std::vector<double>& got, const Tolerance& tolerance) {
+Comparison Compare(const std::vector<double>& expected, const std::vector<double>& got,
+                   const Tolerance& tolerance) {
   Comparison result;
   double squares = 0.0;
   size_t finite = 0;

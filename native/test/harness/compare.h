@@ -15,6 +15,7 @@ struct Comparison {
   double worst = 0.0;       // largest error / (size + the element's own)
 };
 
-Comparison Compare(const std::vector<double>& expected, const std::vector<double>& got, const Tolerance& tolerance);
+Comparison Compare(const std::vector<double>& expected, const std::vector<double>& got,
+                   const Tolerance& tolerance);
 
 }  // namespace outright::test

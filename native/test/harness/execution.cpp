@@ -31,8 +31,8 @@ Execution::Execution(const Device& device, const Case& c, int32_t float_dtype) :
     const int32_t dtype = argument.dtype == OUTRIGHT_FLOAT32 ? float_dtype : argument.dtype;
     // Every buffer starts at another offset from a cache line; half of the cases have aligned ones.
     shift = (c.seed() & 16) != 0 ? 0 : (shift + 5) % 16;
-    buffers_[argument.name] =
-        std::make_unique<GuardedBuffer>(device, dtype, argument.count(), argument.host ? 0 : shift, argument.host);
+    buffers_[argument.name] = std::make_unique<GuardedBuffer>(device, dtype, argument.count(),
+                                                              argument.host ? 0 : shift, argument.host);
     uploaded_[argument.name] = Contents(argument, dtype);
     buffers_[argument.name]->Upload(uploaded_[argument.name].data());
   }
@@ -90,6 +90,8 @@ std::vector<double> Execution::Read(const std::string& name) const {
   return values;
 }
 
-std::vector<unsigned char> Execution::Bytes(const std::string& name) const { return buffers_.at(name)->Download(); }
+std::vector<unsigned char> Execution::Bytes(const std::string& name) const {
+  return buffers_.at(name)->Download();
+}
 
 }  // namespace outright::test

@@ -14,7 +14,8 @@ namespace outright::test {
 
 class Execution {
  public:
-  // `float_dtype` replaces the dtype of the device's float tensors (support mode); their contents are then zero.
+  // `float_dtype` replaces the dtype of the device's float tensors (support mode); their contents are then
+  // zero.
   Execution(const Device& device, const Case& c, int32_t float_dtype = OUTRIGHT_FLOAT32);
 
   // `change` may alter the tensors just before the call.

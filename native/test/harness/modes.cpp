@@ -29,7 +29,8 @@ std::string Refusal(const Device& device, outright_status status) {
   return std::string("status ") + StatusName(status) + ", \"" + device.LastError() + "\"";
 }
 
-std::string CheckRefused(const Device& device, const Case& c, const Execution& execution, outright_status status) {
+std::string CheckRefused(const Device& device, const Case& c, const Execution& execution,
+                         outright_status status) {
   if (status != c.expected) {
     return std::string("expected status ") + StatusName(c.expected) + ", got " + StatusName(status);
   }
@@ -42,9 +43,7 @@ std::string CheckRefused(const Device& device, const Case& c, const Execution& e
   return execution.CheckUntouched();
 }
 
-bool IsCompared(const Argument& argument) {
-  return !argument.absent && argument.role != Role::kInput;
-}
+bool IsCompared(const Argument& argument) { return !argument.absent && argument.role != Role::kInput; }
 
 // Every output of a finished call against the oracle. The worst share of its tolerance goes to `used`.
 std::string CompareOutputs(const Case& c, const Execution& execution, Values& expected, double* used) {
@@ -65,7 +64,8 @@ std::string CheckArguments(Device& device, const Case& c) {
     if (argument.absent || argument.host) continue;
     const auto refuses = [&](const std::string& what, const std::function<void(outright_tensor&)>& spoil) {
       Execution execution(device, c);
-      const outright_status status = execution.Run([&](Call& call) { spoil(call.tensors.at(argument.name)); });
+      const outright_status status =
+          execution.Run([&](Call& call) { spoil(call.tensors.at(argument.name)); });
       if (status == OUTRIGHT_OK) return argument.name + " " + what + " was taken";
       if (device.LastError().empty()) return argument.name + " " + what + " was refused without a message";
       const std::string touched = execution.CheckUntouched();
@@ -124,7 +124,8 @@ void RunTest(const Suite& suite, Device& device, const Options& options, Tally& 
     });
     tally.Record(entry.op, entry.name, failure, false);
     if (options.verbose && failure.empty()) {
-      std::printf("ok   %s/%s, at %.0f%% of its tolerance\n", entry.op.c_str(), entry.name.c_str(), 100.0 * used);
+      std::printf("ok   %s/%s, at %.0f%% of its tolerance\n", entry.op.c_str(), entry.name.c_str(),
+                  100.0 * used);
     }
   }
   for (const Check& check : suite.checks) {
@@ -142,7 +143,8 @@ double DifferenceAlong(const Case& c, const std::string& input, const std::vecto
   for (int side = 0; side < 2; ++side) {
     Values values(c.arguments);
     Argument& argument = values.Find(input);
-    for (size_t i = 0; i < direction.size(); ++i) argument.values[i] += (side == 0 ? kStep : -kStep) * direction[i];
+    for (size_t i = 0; i < direction.size(); ++i)
+      argument.values[i] += (side == 0 ? kStep : -kStep) * direction[i];
     sides[side] = c.objective(values);
   }
   return (sides[0] - sides[1]) / (2.0 * kStep);
@@ -162,8 +164,8 @@ std::string CheckSlope(const std::string& whose, const std::string& what, double
   const double error = std::fabs(slope - difference);
   if (error <= tolerance * (size + std::fabs(difference))) return "";
   char text[200];
-  std::snprintf(text, sizeof text, " %.9g, finite difference %.9g, error %.3g of its size (allowed %.3g)", slope,
-                difference, error / (size + std::fabs(difference)), tolerance);
+  std::snprintf(text, sizeof text, " %.9g, finite difference %.9g, error %.3g of its size (allowed %.3g)",
+                slope, difference, error / (size + std::fabs(difference)), tolerance);
   return whose + " gradient by " + what + text;
 }
 
@@ -171,8 +173,10 @@ std::string CheckSlope(const std::string& whose, const std::string& what, double
 constexpr double kOracleTolerance = 2e-6;
 constexpr double kBackendTolerance = 5e-5;
 
-std::string CheckDerivative(const Case& c, const Derivative& derivative, Values& oracle, const Execution& execution) {
-  const std::vector<double> from_oracle = Added(c, derivative.gradient, oracle.Find(derivative.gradient).values);
+std::string CheckDerivative(const Case& c, const Derivative& derivative, Values& oracle,
+                            const Execution& execution) {
+  const std::vector<double> from_oracle =
+      Added(c, derivative.gradient, oracle.Find(derivative.gradient).values);
   const std::vector<double> from_backend = Added(c, derivative.gradient, execution.Read(derivative.gradient));
   const size_t count = from_oracle.size();
   if (count == 0) return "";
@@ -184,10 +188,12 @@ std::string CheckDerivative(const Case& c, const Derivative& derivative, Values&
   Random random(c.seed() + Hash(derivative.input));
   std::vector<std::pair<std::string, std::vector<double>>> probes;
   for (int i = 0; i < 3; ++i) {
-    probes.emplace_back(derivative.input + " along a random direction", random.Normal(static_cast<int64_t>(count)));
+    probes.emplace_back(derivative.input + " along a random direction",
+                        random.Normal(static_cast<int64_t>(count)));
   }
   std::set<size_t> elements;
-  for (const int32_t i : random.Integers(16, static_cast<int64_t>(count))) elements.insert(static_cast<size_t>(i));
+  for (const int32_t i : random.Integers(16, static_cast<int64_t>(count)))
+    elements.insert(static_cast<size_t>(i));
   for (const size_t i : elements) {
     std::vector<double> direction(count);
     direction[i] = 1.0;
@@ -208,7 +214,8 @@ std::string CheckDerivative(const Case& c, const Derivative& derivative, Values&
     std::string failure =
         CheckSlope("the oracle's", what, difference, oracle_slope, expected_size, kOracleTolerance);
     if (failure.empty()) {
-      failure = CheckSlope("the backend's", what, difference, backend_slope, expected_size, kBackendTolerance);
+      failure =
+          CheckSlope("the backend's", what, difference, backend_slope, expected_size, kBackendTolerance);
     }
     if (!failure.empty()) return failure;
   }
@@ -261,7 +268,8 @@ std::string SameOnAll(const Case& c, const std::vector<std::unique_ptr<Device>>&
       again.Reset();
       if (again.Run() != OUTRIGHT_OK) return Refusal(*devices[d], OUTRIGHT_INTERNAL);
       const std::string wrong = SameOutputs(c, first, again);
-      if (!wrong.empty()) return wrong + " with " + std::to_string(d + 1) + " threads, run " + std::to_string(run + 1);
+      if (!wrong.empty())
+        return wrong + " with " + std::to_string(d + 1) + " threads, run " + std::to_string(run + 1);
     }
   }
   return "";
@@ -306,11 +314,13 @@ std::string CheckRows(const RowFamily& family, Device& device) {
       const std::vector<unsigned char> got = execution.Bytes(output);
       const size_t width = expected.size() / static_cast<size_t>(family.rows);
       for (size_t i = 0; i < selection.size(); ++i) {
-        const auto at = expected.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(selection[i]) * width);
+        const auto at =
+            expected.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(selection[i]) * width);
         const auto got_at = got.begin() + static_cast<std::ptrdiff_t>(i * width);
         if (!std::equal(at, at + static_cast<std::ptrdiff_t>(width), got_at)) {
-          return output + ": row " + std::to_string(selection[i]) + " has other bits at place " + std::to_string(i) +
-                 " of " + std::to_string(selection.size()) + " than among all " + std::to_string(family.rows);
+          return output + ": row " + std::to_string(selection[i]) + " has other bits at place " +
+                 std::to_string(i) + " of " + std::to_string(selection.size()) + " than among all " +
+                 std::to_string(family.rows);
         }
       }
     }
@@ -322,7 +332,8 @@ std::string CheckRows(const RowFamily& family, Device& device) {
 
 void RunInvariance(const Suite& suite, const outright_backend& api, const Options& options, Tally& tally) {
   std::vector<std::unique_ptr<Device>> devices;
-  for (const int threads : {1, 2, 3}) devices.push_back(std::make_unique<Device>(api, threads, options.matmul));
+  for (const int threads : {1, 2, 3})
+    devices.push_back(std::make_unique<Device>(api, threads, options.matmul));
   for (const Entry& entry : suite.cases) {
     if (!Selected(options, entry.op, entry.name)) continue;
     const Case c = entry.build();
@@ -345,7 +356,8 @@ void RunInvariance(const Suite& suite, const outright_backend& api, const Option
 
 namespace {
 
-bool Notices(const std::vector<double>& expected, const std::vector<double>& got, const Tolerance& tolerance) {
+bool Notices(const std::vector<double>& expected, const std::vector<double>& got,
+             const Tolerance& tolerance) {
   return !Compare(expected, got, tolerance).failure.empty();
 }
 
@@ -395,8 +407,8 @@ void RunMutate(const Suite& suite, Device& device, const Options& options, Tally
       for (const Argument& argument : c.arguments) {
         if (argument.absent) continue;
         if (IsCompared(argument)) {
-          const std::string missed =
-              Unnoticed(expected.Find(argument.name).values, execution.Read(argument.name), argument.tolerance);
+          const std::string missed = Unnoticed(expected.Find(argument.name).values,
+                                               execution.Read(argument.name), argument.tolerance);
           if (!missed.empty()) return argument.name + ": not noticed: " + missed;
         }
         for (const bool behind : {false, true}) {
@@ -442,7 +454,8 @@ void RunPerf(const Suite& suite, Device& device, const Options& options) {
     }
     std::vector<double> seconds;
     const Clock::time_point begin = Clock::now();
-    while (seconds.size() < 5 || (seconds.size() < 200 && Clock::now() - begin < std::chrono::milliseconds(400))) {
+    while (seconds.size() < 5 ||
+           (seconds.size() < 200 && Clock::now() - begin < std::chrono::milliseconds(400))) {
       const Clock::time_point start = Clock::now();
       execution.Run();
       seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());

@@ -1,5 +1,5 @@
-// Counter-based test data: a value depends on (seed, stream, index) alone, so a failing case is reproduced by its
-// seed whatever ran before it.
+// Counter-based test data: a value depends on (seed, stream, index) alone, so a failing case is reproduced by
+// its seed whatever ran before it.
 #pragma once
 
 #include <cmath>
@@ -45,7 +45,8 @@ class Random {
   std::vector<double> Uniform(int64_t count, double low, double high) {
     std::vector<double> values(static_cast<size_t>(count));
     const uint64_t stream = Mix(seed_ ^ Mix(++stream_));
-    for (size_t i = 0; i < values.size(); ++i) values[i] = low + (high - low) * static_cast<double>(Mix(stream + i) >> 11) * 0x1p-53;
+    for (size_t i = 0; i < values.size(); ++i)
+      values[i] = low + (high - low) * static_cast<double>(Mix(stream + i) >> 11) * 0x1p-53;
     return values;
   }
 

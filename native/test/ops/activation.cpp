@@ -9,8 +9,8 @@ namespace {
 // Activations as they occur, with the regions in which approximations switch, and huge ones at the end.
 std::vector<double> Preactivations(int64_t count, Random& r) {
   std::vector<double> x = r.Normal(count, 3.0);
-  const std::vector<double> edges{0.0,  -0.0, 1e-8, -1e-8, 1e-30, -4.0, 5.0,   -9.0,  12.0,  -20.0, 30.0,
-                                  -60.0, 80.0, -87.5, 88.5, -90.0, 104.0, -1e4, 1e4};
+  const std::vector<double> edges{0.0,  -0.0,  1e-8, -1e-8, 1e-30, -4.0,  5.0,   -9.0, 12.0, -20.0,
+                                  30.0, -60.0, 80.0, -87.5, 88.5,  -90.0, 104.0, -1e4, 1e4};
   for (size_t i = 0; i < edges.size() && i < x.size() / 2; ++i) x[x.size() - 1 - i] = edges[i];
   return x;
 }
@@ -35,7 +35,8 @@ void FillSiluBackward(Case& c, int64_t count, std::vector<double> dy, std::vecto
   c.Gradient("dgate", r.Normal(count), accumulate, kElement);
   c.Gradient("dup", r.Normal(count), accumulate, kElement);
   c.run = [=](const Call& a) {
-    return a.api.silu_gate_backward(a.device, a("dy"), a("gate"), a("up"), a("dgate"), a("dup"), count, accumulate);
+    return a.api.silu_gate_backward(a.device, a("dy"), a("gate"), a("up"), a("dgate"), a("dup"), count,
+                                    accumulate);
   };
   c.oracle = [=](Values& a) {
     oracle::SiluGateBackward(a["dy"], a["gate"], a["up"], a["dgate"], a["dup"], count, accumulate);
@@ -57,8 +58,8 @@ void FillGelu(Case& c, int64_t count, std::vector<double> x, bool tanh) {
   c.work = {10.0 * static_cast<double>(count), 8.0 * static_cast<double>(count)};
 }
 
-void FillGeluBackward(Case& c, int64_t count, std::vector<double> dy, std::vector<double> x, Random& r, bool tanh,
-                      bool accumulate) {
+void FillGeluBackward(Case& c, int64_t count, std::vector<double> dy, std::vector<double> x, Random& r,
+                      bool tanh, bool accumulate) {
   c.Input("dy", std::move(dy));
   c.Input("x", std::move(x));
   c.Gradient("dx", r.Normal(count), accumulate, kElement);
@@ -94,7 +95,8 @@ void AddCount(Suite& suite, int64_t count) {
   }
   for (const bool tanh : {false, true}) {
     const std::string kind = tanh ? " tanh" : " exact";
-    suite.Add("gelu", name + kind, [=](Case& c, Random& r) { FillGelu(c, count, Preactivations(count, r), tanh); });
+    suite.Add("gelu", name + kind,
+              [=](Case& c, Random& r) { FillGelu(c, count, Preactivations(count, r), tanh); });
     for (const bool accumulate : {false, true}) {
       suite.Add("gelu_backward", name + kind + Accumulating(accumulate), [=](Case& c, Random& r) {
         FillGeluBackward(c, count, r.Normal(count), Preactivations(count, r), r, tanh, accumulate);
@@ -128,18 +130,19 @@ void AddInPlace(Suite& suite) {
       };
       c.oracle = [=](Values& a) { oracle::Add(a[first], a["other"], a[first], count); };
     });
-    suite.Add("silu_gate", std::string("in place of ") + (first == "a" ? "gate" : "up"), [=](Case& c, Random& r) {
-      c.InOut(first, r.Normal(count), kElement);
-      c.Input("other", r.Normal(count));
-      c.run = [=](const Call& a) {
-        return first == "a" ? a.api.silu_gate(a.device, a("a"), a("other"), a("a"), count)
-                            : a.api.silu_gate(a.device, a("other"), a("b"), a("b"), count);
-      };
-      c.oracle = [=](Values& a) {
-        if (first == "a") oracle::SiluGate(a["a"], a["other"], a["a"], count);
-        if (first == "b") oracle::SiluGate(a["other"], a["b"], a["b"], count);
-      };
-    });
+    suite.Add("silu_gate", std::string("in place of ") + (first == "a" ? "gate" : "up"),
+              [=](Case& c, Random& r) {
+                c.InOut(first, r.Normal(count), kElement);
+                c.Input("other", r.Normal(count));
+                c.run = [=](const Call& a) {
+                  return first == "a" ? a.api.silu_gate(a.device, a("a"), a("other"), a("a"), count)
+                                      : a.api.silu_gate(a.device, a("other"), a("b"), a("b"), count);
+                };
+                c.oracle = [=](Values& a) {
+                  if (first == "a") oracle::SiluGate(a["a"], a["other"], a["a"], count);
+                  if (first == "b") oracle::SiluGate(a["other"], a["b"], a["b"], count);
+                };
+              });
   }
   suite.Add("gelu", "in place", [=](Case& c, Random& r) {
     c.InOut("x", r.Normal(count), kElement);
@@ -199,7 +202,8 @@ void AddActivation(Suite& suite) {
   AddSpecialValues(suite);
 
   constexpr int64_t large = 1024 * 2048;
-  suite.AddPerf("silu_gate", "2M", [=](Case& c, Random& r) { FillSilu(c, large, r.Normal(large), r.Normal(large)); });
+  suite.AddPerf("silu_gate", "2M",
+                [=](Case& c, Random& r) { FillSilu(c, large, r.Normal(large), r.Normal(large)); });
   suite.AddPerf("silu_gate_backward", "2M", [=](Case& c, Random& r) {
     FillSiluBackward(c, large, r.Normal(large), r.Normal(large), r, false);
   });

@@ -36,7 +36,8 @@ void FillForward(Case& c, const HeadShape& s, std::vector<double> h, std::vector
 }
 
 void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vector<double> w,
-                  std::vector<int32_t> targets, std::vector<double> g, Random& r, bool accumulate, bool frozen) {
+                  std::vector<int32_t> targets, std::vector<double> g, Random& r, bool accumulate,
+                  bool frozen) {
   h = AsFloat32(std::move(h));
   w = AsFloat32(std::move(w));
   std::vector<double> logp = Zeros(s.N);
@@ -52,12 +53,12 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
   c.Gradient("dh", r.Normal(s.N * s.D), accumulate, tolerance);
   c.InOut("dw", r.Normal(s.V * s.D), tolerance).absent = frozen;
   c.run = [=](const Call& a) {
-    return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"), a("dh"),
-                                       a("dw"), s.N, s.D, s.V, accumulate);
+    return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"),
+                                       a("dh"), a("dw"), s.N, s.D, s.V, accumulate);
   };
   c.oracle = [=](Values& a) {
-    oracle::LogprobHeadBackward(a["h"], a["w"], a.Ints("targets"), a["lse"], a["logp"], a["g"], a["dh"], a["dw"], s.N,
-                                s.D, s.V, accumulate);
+    oracle::LogprobHeadBackward(a["h"], a["w"], a.Ints("targets"), a["lse"], a["logp"], a["g"], a["dh"],
+                                a["dw"], s.N, s.D, s.V, accumulate);
   };
   if (s.Flops() < 400000.0) {
     c.derivatives = {{"h", "dh"}};
@@ -82,8 +83,8 @@ void AddShape(Suite& suite, const HeadShape& s, bool light) {
       if (!light && frozen) continue;
       suite.Add("logprob_head_backward", s.Name() + (frozen ? " frozen" : "") + Accumulating(accumulate),
                 [=](Case& c, Random& r) {
-                  FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), r.Normal(s.N), r,
-                               accumulate, frozen);
+                  FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), r.Normal(s.N),
+                               r, accumulate, frozen);
                 });
     }
   }
@@ -97,7 +98,8 @@ void AddLargeLogits(Suite& suite) {
     return values;
   };
   suite.Add("logprob_head", "logits of +-1e4", [=](Case& c, Random& r) {
-    FillForward(c, s, whole(r.Normal(s.N * s.D), 70), whole(r.Normal(s.V * s.D), 70), r.Integers(s.N, s.V), 1e3);
+    FillForward(c, s, whole(r.Normal(s.N * s.D), 70), whole(r.Normal(s.V * s.D), 70), r.Integers(s.N, s.V),
+                1e3);
   });
   suite.Add("logprob_head_backward", "logits of +-1e4", [=](Case& c, Random& r) {
     FillBackward(c, s, whole(r.Normal(s.N * s.D), 70), whole(r.Normal(s.V * s.D), 70), r.Integers(s.N, s.V),
@@ -114,7 +116,8 @@ void AddSpecialValues(Suite& suite) {
     FillForward(c, s, r.Normal(s.N * s.D), Zeros(s.V * s.D), r.Integers(s.N, s.V));
   });
   suite.Add("logprob_head_backward", "equal logits", [=](Case& c, Random& r) {
-    FillBackward(c, s, r.Normal(s.N * s.D), Zeros(s.V * s.D), r.Integers(s.N, s.V), r.Normal(s.N), r, false, false);
+    FillBackward(c, s, r.Normal(s.N * s.D), Zeros(s.V * s.D), r.Integers(s.N, s.V), r.Normal(s.N), r, false,
+                 false);
   });
   // One token takes nearly all: 1 - p is far below float32's step at 1 and must still come out.
   const auto dominated = [=](Random& r, double by) {
@@ -128,8 +131,8 @@ void AddSpecialValues(Suite& suite) {
       FillForward(c, s, Filled(s.N * s.D, 1.0), dominated(r, by), std::vector<int32_t>(11, 5), 16.0 * by);
     });
     suite.Add("logprob_head_backward", name, [=](Case& c, Random& r) {
-      FillBackward(c, s, Filled(s.N * s.D, 1.0), dominated(r, by), std::vector<int32_t>(11, 5), r.Normal(s.N), r,
-                   false, false);
+      FillBackward(c, s, Filled(s.N * s.D, 1.0), dominated(r, by), std::vector<int32_t>(11, 5), r.Normal(s.N),
+                   r, false, false);
       c.Find("dh").tolerance = {2e-5, 2e-4, 0.0};
       c.derivatives.clear();
     });
@@ -169,20 +172,23 @@ void AddSpecialValues(Suite& suite) {
   suite.Add("logprob_head_backward", "NaN in one g", [=](Case& c, Random& r) {
     std::vector<double> g = r.Normal(s.N);
     g[10] = kNaN;
-    FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), std::move(g), r, false, false);
+    FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), std::move(g), r, false,
+                 false);
     c.derivatives.clear();
   });
   // Rows without gradient give exactly nothing, and rows with one are as if the others were not there.
   for (const bool accumulate : {false, true}) {
     suite.Add("logprob_head_backward", "g = 0" + Accumulating(accumulate), [=](Case& c, Random& r) {
-      FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), Zeros(s.N), r, accumulate, false);
+      FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), Zeros(s.N), r, accumulate,
+                   false);
       c.Find("dh").tolerance = c.Find("dw").tolerance = {0.0, 0.0, 0.0};
     });
   }
   suite.Add("logprob_head_backward", "g = 0 in some rows", [=](Case& c, Random& r) {
     std::vector<double> g = r.Normal(s.N);
     for (const size_t n : {0U, 1U, 5U, 10U}) g[n] = 0.0;
-    FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), std::move(g), r, true, false);
+    FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), std::move(g), r, true,
+                 false);
   });
 }
 
@@ -217,9 +223,11 @@ std::string CheckWorkspace(Device& device) {
     return "bound of " + std::to_string(bound) + " bytes, all logits are " + std::to_string(logits);
   }
   int64_t huge = -1;
-  if (api.head_workspace_bytes(device.get(), 16384, 4096, 131072, &huge) != OUTRIGHT_OK) return device.LastError();
+  if (api.head_workspace_bytes(device.get(), 16384, 4096, 131072, &huge) != OUTRIGHT_OK)
+    return device.LastError();
   const int64_t huge_logits = int64_t{4} * 16384 * 131072;
-  if (huge < 0 || huge > huge_logits / 4) return "bound of " + std::to_string(huge) + " bytes for 16384x4096x131072";
+  if (huge < 0 || huge > huge_logits / 4)
+    return "bound of " + std::to_string(huge) + " bytes for 16384x4096x131072";
 
   outright_tensor h{}, w{}, targets{}, logp{}, lse{}, g{}, dh{}, dw{};
   const auto allocate = [&](outright_tensor& tensor, int32_t dtype, int64_t count) {
@@ -239,15 +247,17 @@ std::string CheckWorkspace(Device& device) {
   api.reset_peak(device.get());
   api.memory(device.get(), &before);
   if (api.logprob_head(device.get(), &h, &w, &targets, &logp, &lse, s.N, s.D, s.V) != OUTRIGHT_OK ||
-      api.logprob_head_backward(device.get(), &h, &w, &targets, &lse, &logp, &g, &dh, &dw, s.N, s.D, s.V, 0) !=
-          OUTRIGHT_OK) {
+      api.logprob_head_backward(device.get(), &h, &w, &targets, &lse, &logp, &g, &dh, &dw, s.N, s.D, s.V,
+                                0) != OUTRIGHT_OK) {
     return device.LastError();
   }
   api.memory(device.get(), &after);
   const int64_t used = after.peak_bytes - before.live_bytes + after.workspace_bytes - before.workspace_bytes;
-  if (used > bound) wrong = "used " + std::to_string(used) + " bytes, promised at most " + std::to_string(bound);
+  if (used > bound)
+    wrong = "used " + std::to_string(used) + " bytes, promised at most " + std::to_string(bound);
   if (after.live_bytes != before.live_bytes) wrong = "buffers are still alive after the call";
-  for (const outright_tensor* tensor : {&h, &w, &targets, &logp, &lse, &g, &dh, &dw}) api.free(device.get(), tensor);
+  for (const outright_tensor* tensor : {&h, &w, &targets, &logp, &lse, &g, &dh, &dw})
+    api.free(device.get(), tensor);
   return wrong;
 }
 
@@ -258,7 +268,9 @@ void AddFamilies(Suite& suite) {
     const auto w = Weights(s, random);
     const auto g = random.Normal(s.N);
     const auto targets = random.Integers(s.N, s.V);
-    suite.families.push_back({"logprob_head", s.Name(), s.N,
+    suite.families.push_back({"logprob_head",
+                              s.Name(),
+                              s.N,
                               [=](const std::vector<int64_t>& rows) {
                                 Case c;
                                 const HeadShape part{static_cast<int64_t>(rows.size()), s.D, s.V};
@@ -266,7 +278,9 @@ void AddFamilies(Suite& suite) {
                                 return c;
                               },
                               {"logp", "lse"}});
-    suite.families.push_back({"logprob_head_backward", s.Name(), s.N,
+    suite.families.push_back({"logprob_head_backward",
+                              s.Name(),
+                              s.N,
                               [=](const std::vector<int64_t>& rows) {
                                 Case c;
                                 Random unused(0);
@@ -282,7 +296,8 @@ void AddFamilies(Suite& suite) {
 }  // namespace
 
 void AddHead(Suite& suite) {
-  for (const HeadShape& s : std::vector<HeadShape>{{7, 64, 31}, {0, 8, 31}, {1, 1, 1}, {5, 1, 2}, {1, 123, 512}, {33, 8, 131}}) {
+  for (const HeadShape& s :
+       std::vector<HeadShape>{{7, 64, 31}, {0, 8, 31}, {1, 1, 1}, {5, 1, 2}, {1, 123, 512}, {33, 8, 131}}) {
     AddShape(suite, s, true);
   }
   if (!suite.quick) {
@@ -290,6 +305,9 @@ void AddHead(Suite& suite) {
     AddShape(suite, {1000, 1, 31}, true);
     AddShape(suite, {7, 16, 50257}, false);
     AddShape(suite, {130, 123, 1025}, false);
+    // More than a budget of a few million logits, more rows than are kept at a time: several blocks of each.
+    AddShape(suite, {1100, 2, 8200}, false);
+    AddShape(suite, {4200, 2, 300}, false);
   }
   AddLargeLogits(suite);
   AddSpecialValues(suite);
@@ -312,8 +330,8 @@ void AddHead(Suite& suite) {
       c.Output("dh", s.N * s.D);
       c.InOut("dw", Zeros(s.V * s.D));
       c.run = [=](const Call& a) {
-        return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"),
-                                           a("dh"), a("dw"), s.N, s.D, s.V, 0);
+        return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"),
+                                           a("g"), a("dh"), a("dw"), s.N, s.D, s.V, 0);
       };
       c.work = {3.0 * s.Flops(), 2.0 * s.Bytes()};
     });

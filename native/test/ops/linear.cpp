@@ -16,19 +16,21 @@ struct LinearShape {
 // Sums of `terms` products of unit-size numbers.
 Tolerance SumTolerance(int64_t terms) { return {8e-7, 8e-6, Root(terms)}; }
 
-void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vector<double> w, std::vector<double> b,
-                 bool bias) {
+void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vector<double> w,
+                 std::vector<double> b, bool bias) {
   c.Input("x", std::move(x));
   c.Input("w", std::move(w));
   c.Input("b", std::move(b)).absent = !bias;
   c.Output("y", s.M * s.N, SumTolerance(s.K));
-  c.run = [s](const Call& a) { return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), s.M, s.N, s.K); };
+  c.run = [s](const Call& a) {
+    return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), s.M, s.N, s.K);
+  };
   c.oracle = [s](Values& a) { oracle::Linear(a["x"], a["w"], a["b"], a["y"], s.M, s.N, s.K); };
   c.work = {s.Flops(), s.Bytes()};
 }
 
-void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> w, Random& random,
-                       bool accumulate) {
+void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> w,
+                       Random& random, bool accumulate) {
   c.Input("dy", std::move(dy));
   c.Input("w", std::move(w));
   c.Gradient("dx", random.Normal(s.M * s.K), accumulate, SumTolerance(s.N));
@@ -48,8 +50,8 @@ void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, st
   c.work = {s.Flops(), s.Bytes()};
 }
 
-void FillBackwardWeight(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> x, Random& random,
-                        bool bias) {
+void FillBackwardWeight(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> x,
+                        Random& random, bool bias) {
   c.Input("dy", std::move(dy));
   c.Input("x", std::move(x));
   c.InOut("dw", random.Normal(s.N * s.K), SumTolerance(s.M));
@@ -138,7 +140,9 @@ void AddFamilies(Suite& suite) {
     const auto w = random.Normal(s.N * s.K);
     const auto b = random.Normal(s.N);
     const auto dy = random.Normal(s.M * s.N);
-    suite.families.push_back({"linear", s.Name(), s.M,
+    suite.families.push_back({"linear",
+                              s.Name(),
+                              s.M,
                               [=](const std::vector<int64_t>& rows) {
                                 Case c;
                                 const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
@@ -146,7 +150,9 @@ void AddFamilies(Suite& suite) {
                                 return c;
                               },
                               {"y"}});
-    suite.families.push_back({"linear_backward_input", s.Name(), s.M,
+    suite.families.push_back({"linear_backward_input",
+                              s.Name(),
+                              s.M,
                               [=](const std::vector<int64_t>& rows) {
                                 Case c;
                                 Random unused(0);
@@ -170,7 +176,8 @@ void AddLinear(Suite& suite) {
     AddShape(suite, s, true);
   }
   if (!suite.quick) {
-    for (const LinearShape& s : std::vector<LinearShape>{{1000, 31, 123}, {128, 512, 64}, {7, 50257, 16}, {200, 70, 1100}}) {
+    for (const LinearShape& s :
+         std::vector<LinearShape>{{1000, 31, 123}, {128, 512, 64}, {7, 50257, 16}, {200, 70, 1100}}) {
       AddShape(suite, s, true);
     }
   }
@@ -183,7 +190,8 @@ void AddLinear(Suite& suite) {
     c.mention = "linear";
   });
 
-  for (const LinearShape& s : std::vector<LinearShape>{{512, 128, 512}, {2048, 512, 512}, {2048, 3072, 768}}) {
+  for (const LinearShape& s :
+       std::vector<LinearShape>{{512, 128, 512}, {2048, 512, 512}, {2048, 3072, 768}}) {
     suite.AddPerf("linear", s.Name(), [=](Case& c, Random& r) {
       FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), true);
     });

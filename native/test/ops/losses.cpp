@@ -24,7 +24,9 @@ void FillSft(Case& c, int64_t N, std::vector<double> logp, std::vector<double> w
   c.Input("weights", std::move(weights));
   c.Output("g", N, kRounding);
   c.HostOutput("loss", 1);
-  c.run = [=](const Call& a) { return a.api.sft_nll(a.device, a("logp"), a("weights"), a("g"), N, a.Host("loss")); };
+  c.run = [=](const Call& a) {
+    return a.api.sft_nll(a.device, a("logp"), a("weights"), a("g"), N, a.Host("loss"));
+  };
   c.oracle = [=](Values& a) { *a["loss"] = oracle::SftNll(a["logp"], a["weights"], a["g"], N); };
   c.work = {2.0 * static_cast<double>(N), 12.0 * static_cast<double>(N)};
 }
@@ -108,18 +110,18 @@ void FillDpo(Case& c, const Preferences& pairs, double beta, double scale) {
   c.HostOutput("metrics", 6 * P);
   c.HostOutput("total", 1);
   c.run = [=, n = N, p = P](const Call& a) {
-    return a.api.dpo_sigmoid(a.device, a("logp"), a("offsets"), a.Host("reference"), a("g"), a.Host("metrics"), n, p,
-                             beta, scale, a.Host("total"));
+    return a.api.dpo_sigmoid(a.device, a("logp"), a("offsets"), a.Host("reference"), a("g"),
+                             a.Host("metrics"), n, p, beta, scale, a.Host("total"));
   };
   c.oracle = [=, n = N, p = P](Values& a) {
-    *a["total"] =
-        oracle::DpoSigmoid(a["logp"], a.Ints("offsets"), a["reference"], a["g"], a["metrics"], n, p, beta, scale);
+    *a["total"] = oracle::DpoSigmoid(a["logp"], a.Ints("offsets"), a["reference"], a["g"], a["metrics"], n, p,
+                                     beta, scale);
   };
   c.objective = [=, n = N, p = P](Values& a) {
     std::vector<double> g = Zeros(n);
     std::vector<double> metrics = Zeros(6 * p);
-    return oracle::DpoSigmoid(a["logp"], a.Ints("offsets"), a["reference"], g.data(), metrics.data(), n, p, beta,
-                              scale);
+    return oracle::DpoSigmoid(a["logp"], a.Ints("offsets"), a["reference"], g.data(), metrics.data(), n, p,
+                              beta, scale);
   };
 }
 
@@ -145,12 +147,13 @@ void AddDpo(Suite& suite) {
     });
   }
   for (const double margin : {1e4, -1e4, 40.0, -40.0, 700.0, -800.0}) {
-    suite.Add("dpo_sigmoid", "a margin near " + std::to_string(static_cast<int>(margin)), [=](Case& c, Random& r) {
-      Preferences pairs = RandomPreferences(2, r);
-      pairs.reference = Sums(pairs);
-      pairs.reference[0] -= margin;
-      FillDpo(c, pairs, 1.0, 1.0);
-    });
+    suite.Add("dpo_sigmoid", "a margin near " + std::to_string(static_cast<int>(margin)),
+              [=](Case& c, Random& r) {
+                Preferences pairs = RandomPreferences(2, r);
+                pairs.reference = Sums(pairs);
+                pairs.reference[0] -= margin;
+                FillDpo(c, pairs, 1.0, 1.0);
+              });
   }
   suite.Add("dpo_sigmoid", "NaN in one answer", [](Case& c, Random& r) {
     Preferences pairs{8, 2, LogProbs(8, r), {-1.0, -2.0, -3.0, -4.0}, {0, 2, 4, 6, 8}};
@@ -162,7 +165,8 @@ void AddDpo(Suite& suite) {
 std::string Expect(bool holds, const std::string& what) { return holds ? "" : what; }
 
 // Runs dpo_sigmoid and gives metrics[6P], with the total behind them.
-std::vector<double> Metrics(Device& device, const Preferences& pairs, double beta, std::vector<double>* g = nullptr) {
+std::vector<double> Metrics(Device& device, const Preferences& pairs, double beta,
+                            std::vector<double>* g = nullptr) {
   Case c;
   FillDpo(c, pairs, beta, 1.0);
   Execution execution(device, c);
@@ -185,7 +189,8 @@ std::string CheckPolicyIsReference(Device& device) {
   const std::vector<double> metrics = Metrics(device, pairs, 0.1);
   for (size_t p = 0; p < 4; ++p) {
     for (const size_t zero : {2U, 3U, 4U}) {
-      if (metrics[6 * p + zero] != 0.0) return "a reward or margin of " + std::to_string(metrics[6 * p + zero]);
+      if (metrics[6 * p + zero] != 0.0)
+        return "a reward or margin of " + std::to_string(metrics[6 * p + zero]);
     }
     if (metrics[6 * p + 5] != std::log(2.0)) return "the loss is not exactly ln 2";
   }
@@ -206,7 +211,8 @@ std::string CheckSwap(Device& device) {
   if (metrics[0] != flipped[1] || metrics[1] != flipped[0]) return "the log-probs are not exchanged";
   if (metrics[4] == 0.0 || metrics[4] != -flipped[4]) return "the margin does not flip";
   // loss(m) - loss(-m) = -m
-  if (std::fabs(metrics[5] - flipped[5] + metrics[4]) > 1e-12) return "the losses do not differ by the margin";
+  if (std::fabs(metrics[5] - flipped[5] + metrics[4]) > 1e-12)
+    return "the losses do not differ by the margin";
   return Expect(g[0] < 0.0 && g[2] > 0.0 && swapped_g[0] < 0.0 && swapped_g[3] > 0.0,
                 "g must lift the chosen and lower the rejected answer");
 }
@@ -236,11 +242,11 @@ void AddLosses(Suite& suite) {
   AddSums(suite);
   AddDpo(suite);
   AddInvalid(suite);
-  suite.checks.push_back({"dpo_sigmoid", "policy = reference gives margin 0 and loss ln 2", CheckPolicyIsReference});
+  suite.checks.push_back(
+      {"dpo_sigmoid", "policy = reference gives margin 0 and loss ln 2", CheckPolicyIsReference});
   suite.checks.push_back({"dpo_sigmoid", "swapping chosen and rejected flips the margin", CheckSwap});
-  suite.AddPerf("sft_nll", "100000", [](Case& c, Random& r) {
-    FillSft(c, 100000, LogProbs(100000, r), Filled(100000, 1e-5));
-  });
+  suite.AddPerf("sft_nll", "100000",
+                [](Case& c, Random& r) { FillSft(c, 100000, LogProbs(100000, r), Filled(100000, 1e-5)); });
 }
 
 }  // namespace outright::test

@@ -1,4 +1,5 @@
-// Buffers and copies: what every other operation stands on. Checks rather than cases: there is nothing to compute.
+// Buffers and copies: what every other operation stands on. Checks rather than cases: there is nothing to
+// compute.
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -45,16 +46,20 @@ std::string CheckRoundTrip(Device& device) {
   if (buffer.status != OUTRIGHT_OK) return device.LastError();
   const std::vector<float> source = Counting(100);
   std::vector<float> target(100);
-  if (api.write(device.get(), &buffer.tensor, 0, source.data(), 100) != OUTRIGHT_OK) return device.LastError();
-  if (api.write(device.get(), &buffer.tensor, 90, source.data(), 10) != OUTRIGHT_OK) return device.LastError();
+  if (api.write(device.get(), &buffer.tensor, 0, source.data(), 100) != OUTRIGHT_OK)
+    return device.LastError();
+  if (api.write(device.get(), &buffer.tensor, 90, source.data(), 10) != OUTRIGHT_OK)
+    return device.LastError();
   if (api.read(device.get(), &buffer.tensor, 0, target.data(), 100) != OUTRIGHT_OK) return device.LastError();
   for (size_t i = 0; i < 100; ++i) {
-    if (target[i] != source[i < 90 ? i : i - 90]) return "element " + std::to_string(i) + " came back changed";
+    if (target[i] != source[i < 90 ? i : i - 90])
+      return "element " + std::to_string(i) + " came back changed";
   }
   float one = 0.0F;
   if (api.read(device.get(), &buffer.tensor, 93, &one, 1) != OUTRIGHT_OK) return device.LastError();
   if (one != source[3]) return "a read at an offset gave another element";
-  if (api.read(device.get(), &buffer.tensor, 100, &one, 0) != OUTRIGHT_OK) return "reading nothing at the end was refused";
+  if (api.read(device.get(), &buffer.tensor, 100, &one, 0) != OUTRIGHT_OK)
+    return "reading nothing at the end was refused";
   return "";
 }
 
@@ -78,7 +83,8 @@ std::string CheckCopy(Device& device) {
     if (api.copy(device.get(), &a.tensor, to, &a.tensor, from, 40) != OUTRIGHT_OK) return device.LastError();
     api.read(device.get(), &a.tensor, 0, target.data(), 50);
     for (int64_t i = 0; i < 40; ++i) {
-      if (target[static_cast<size_t>(to + i)] != source[static_cast<size_t>(from + i)]) return "an overlapping copy went wrong";
+      if (target[static_cast<size_t>(to + i)] != source[static_cast<size_t>(from + i)])
+        return "an overlapping copy went wrong";
     }
   }
   return "";
@@ -115,13 +121,18 @@ std::string CheckRanges(Device& device) {
   for (const auto& [offset, count] :
        {std::pair<int64_t, int64_t>{0, 11}, {8, 3}, {-1, 2}, {2, -1}, {most, 1}, {1, most}, {11, 0}}) {
     const std::string range = std::to_string(offset) + " + " + std::to_string(count) + " of 10";
-    if (api.write(device.get(), &a.tensor, offset, host.data(), count) != OUTRIGHT_INVALID) return "write took " + range;
-    if (api.read(device.get(), &a.tensor, offset, host.data(), count) != OUTRIGHT_INVALID) return "read took " + range;
-    if (api.copy(device.get(), &a.tensor, offset, &b.tensor, 0, count) != OUTRIGHT_INVALID) return "copy to took " + range;
-    if (api.copy(device.get(), &b.tensor, 0, &a.tensor, offset, count) != OUTRIGHT_INVALID) return "copy from took " + range;
+    if (api.write(device.get(), &a.tensor, offset, host.data(), count) != OUTRIGHT_INVALID)
+      return "write took " + range;
+    if (api.read(device.get(), &a.tensor, offset, host.data(), count) != OUTRIGHT_INVALID)
+      return "read took " + range;
+    if (api.copy(device.get(), &a.tensor, offset, &b.tensor, 0, count) != OUTRIGHT_INVALID)
+      return "copy to took " + range;
+    if (api.copy(device.get(), &b.tensor, 0, &a.tensor, offset, count) != OUTRIGHT_INVALID)
+      return "copy from took " + range;
     if (device.LastError().empty()) return "a refusal without a message";
   }
-  if (api.copy(device.get(), &a.tensor, 0, &integers.tensor, 0, 5) != OUTRIGHT_INVALID) return "copy mixed dtypes";
+  if (api.copy(device.get(), &a.tensor, 0, &integers.tensor, 0, 5) != OUTRIGHT_INVALID)
+    return "copy mixed dtypes";
   return "";
 }
 
@@ -132,8 +143,10 @@ std::string CheckCounting(Device& device) {
     Owned a(device, OUTRIGHT_FLOAT32, 1000);
     Owned b(device, OUTRIGHT_INT32, 1);
     Owned none(device, OUTRIGHT_FLOAT32, 0);
-    if (a.status != OUTRIGHT_OK || b.status != OUTRIGHT_OK || none.status != OUTRIGHT_OK) return device.LastError();
-    if (reinterpret_cast<uintptr_t>(a.tensor.data) % 64 != 0 || reinterpret_cast<uintptr_t>(b.tensor.data) % 64 != 0) {
+    if (a.status != OUTRIGHT_OK || b.status != OUTRIGHT_OK || none.status != OUTRIGHT_OK)
+      return device.LastError();
+    if (reinterpret_cast<uintptr_t>(a.tensor.data) % 64 != 0 ||
+        reinterpret_cast<uintptr_t>(b.tensor.data) % 64 != 0) {
       return "a buffer is not aligned to 64 bytes";
     }
     const outright_memory_stats during = Stats(device);
@@ -172,11 +185,13 @@ std::string CheckOutOfMemory(Device& device) {
   for (const int64_t count : {int64_t{1} << 55, int64_t{1} << 61, std::numeric_limits<int64_t>::max()}) {
     const outright_status status = device.api().alloc(device.get(), OUTRIGHT_FLOAT32, count, &tensor);
     // More bytes than int64_t counts may be called either.
-    const bool refused = status == OUTRIGHT_OUT_OF_MEMORY || (status == OUTRIGHT_INVALID && count > int64_t{1} << 60);
+    const bool refused =
+        status == OUTRIGHT_OUT_OF_MEMORY || (status == OUTRIGHT_INVALID && count > int64_t{1} << 60);
     if (!refused) return "an impossible size gave status " + std::string(StatusName(status));
     if (device.LastError().empty()) return "no message";
   }
-  if (device.api().alloc(device.get(), OUTRIGHT_FLOAT32, -1, &tensor) != OUTRIGHT_INVALID) return "a negative size was taken";
+  if (device.api().alloc(device.get(), OUTRIGHT_FLOAT32, -1, &tensor) != OUTRIGHT_INVALID)
+    return "a negative size was taken";
   if (device.api().alloc(device.get(), 99, 1, &tensor) == OUTRIGHT_OK) return "an unknown dtype was taken";
   return "";
 }
@@ -214,7 +229,8 @@ std::string CheckInfo(Device& device) {
   outright_device_info info{};
   if (device.api().info(device.get(), &info) != OUTRIGHT_OK) return device.LastError();
   if (info.threads < 1) return "no threads";
-  if (!info.matmul || !*info.matmul || !info.hardware || !*info.hardware) return "nothing about matmul or hardware";
+  if (!info.matmul || !*info.matmul || !info.hardware || !*info.hardware)
+    return "nothing about matmul or hardware";
   return "";
 }
 
@@ -227,7 +243,8 @@ std::string CheckOpen(Device& device) {
     return "a device opened with an unknown matrix product";
   }
   const char* message = device.api().last_error(nullptr);
-  if (device.OnHost() && (!message || !std::strstr(message, "abacus"))) return "the message does not name the wrong value";
+  if (device.OnHost() && (!message || !std::strstr(message, "abacus")))
+    return "the message does not name the wrong value";
   options.matmul = nullptr;
   options.threads = 0;
   if (device.api().open(&options, &opened) != OUTRIGHT_OK) return "the defaults do not open";

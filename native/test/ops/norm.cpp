@@ -71,7 +71,8 @@ void FillRmsNormBackward(Case& c, const NormShape& s, std::vector<double> dy, st
   c.work = {10.0 * static_cast<double>(s.T * s.D), 12.0 * static_cast<double>(s.T * s.D)};
 }
 
-void FillLayerNorm(Case& c, const NormShape& s, std::vector<double> x, std::vector<double> w, std::vector<double> b) {
+void FillLayerNorm(Case& c, const NormShape& s, std::vector<double> x, std::vector<double> w,
+                   std::vector<double> b) {
   c.Input("x", std::move(x));
   c.Input("w", std::move(w));
   c.Input("b", std::move(b));
@@ -101,32 +102,35 @@ void FillLayerNormBackward(Case& c, const NormShape& s, std::vector<double> dy, 
   c.Input("w", std::move(w));
   c.Input("mean", std::move(mean));
   c.Input("rstd", std::move(rstd));
-  // A row of one or two numbers is normalised to constants, so that its gradient is the rest of a cancellation.
+  // A row of one or two numbers is normalised to constants, so that its gradient is the rest of a
+  // cancellation.
   c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {6e-7, 6e-6, s.D <= 2 ? 10.0 : 0.0});
   c.InOut("dw", r.Normal(s.D), {6e-7, 6e-6, Root(s.T)});
   c.InOut("db", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
   c.HostInput("b", b);
   c.run = [s, accumulate](const Call& a) {
-    return a.api.layer_norm_backward(a.device, a("dy"), a("x"), a("w"), a("mean"), a("rstd"), a("dx"), a("dw"),
-                                     a("db"), s.T, s.D, accumulate);
+    return a.api.layer_norm_backward(a.device, a("dy"), a("x"), a("w"), a("mean"), a("rstd"), a("dx"),
+                                     a("dw"), a("db"), s.T, s.D, accumulate);
   };
   c.oracle = [s, accumulate](Values& a) {
-    oracle::LayerNormBackward(a["dy"], a["x"], a["w"], a["mean"], a["rstd"], a["dx"], a["dw"], a["db"], s.T, s.D,
-                              accumulate);
+    oracle::LayerNormBackward(a["dy"], a["x"], a["w"], a["mean"], a["rstd"], a["dx"], a["dw"], a["db"], s.T,
+                              s.D, accumulate);
   };
   if (s.D > 2 && s.T * s.D <= 20000) c.derivatives = {{"x", "dx"}, {"w", "dw"}, {"b", "db"}};
   c.objective = [s](Values& a) {
     std::vector<double> output = Zeros(s.T * s.D);
     std::vector<double> unused_mean = Zeros(s.T);
     std::vector<double> unused_rstd = Zeros(s.T);
-    oracle::LayerNorm(a["x"], a["w"], a["b"], output.data(), unused_mean.data(), unused_rstd.data(), s.T, s.D, kEps);
+    oracle::LayerNorm(a["x"], a["w"], a["b"], output.data(), unused_mean.data(), unused_rstd.data(), s.T, s.D,
+                      kEps);
     return Weigh(a["dy"], output);
   };
   c.work = {14.0 * static_cast<double>(s.T * s.D), 12.0 * static_cast<double>(s.T * s.D)};
 }
 
 void AddShape(Suite& suite, const NormShape& s) {
-  suite.Add("rms_norm", s.Name(), [=](Case& c, Random& r) { FillRmsNorm(c, s, HiddenStates(s, r), r.Normal(s.D)); });
+  suite.Add("rms_norm", s.Name(),
+            [=](Case& c, Random& r) { FillRmsNorm(c, s, HiddenStates(s, r), r.Normal(s.D)); });
   suite.Add("layer_norm", s.Name(), [=](Case& c, Random& r) {
     FillLayerNorm(c, s, HiddenStates(s, r), r.Normal(s.D), r.Normal(s.D));
   });
@@ -150,9 +154,8 @@ void AddSpecialValues(Suite& suite) {
     };
     const std::string name = "of one " + std::to_string(special);
     suite.Add("rms_norm", name, [=](Case& c, Random& r) { FillRmsNorm(c, s, spoiled(r), r.Normal(s.D)); });
-    suite.Add("layer_norm", name, [=](Case& c, Random& r) {
-      FillLayerNorm(c, s, spoiled(r), r.Normal(s.D), r.Normal(s.D));
-    });
+    suite.Add("layer_norm", name,
+              [=](Case& c, Random& r) { FillLayerNorm(c, s, spoiled(r), r.Normal(s.D), r.Normal(s.D)); });
     suite.Add("rms_norm_backward", name + " in dy", [=](Case& c, Random& r) {
       FillRmsNormBackward(c, s, spoiled(r), r.Normal(s.T * s.D), r.Normal(s.D), r, false);
       c.derivatives.clear();
@@ -162,9 +165,8 @@ void AddSpecialValues(Suite& suite) {
       c.derivatives.clear();
     });
   }
-  suite.Add("rms_norm", "of zeros", [=](Case& c, Random& r) {
-    FillRmsNorm(c, s, Zeros(s.T * s.D), r.Normal(s.D));
-  });
+  suite.Add("rms_norm", "of zeros",
+            [=](Case& c, Random& r) { FillRmsNorm(c, s, Zeros(s.T * s.D), r.Normal(s.D)); });
   suite.Add("layer_norm", "of equal values", [=](Case& c, Random& r) {
     FillLayerNorm(c, s, Filled(s.T * s.D, 3.0), r.Normal(s.D), r.Normal(s.D));
   });
@@ -174,9 +176,8 @@ void AddSpecialValues(Suite& suite) {
     c.Find("y").tolerance = {1e-4, 1e-3, 0.0};
     c.Find("rstd").tolerance = {1e-4, 1e-3, 0.0};
   });
-  suite.Add("rms_norm", "of 1e4-sized values", [=](Case& c, Random& r) {
-    FillRmsNorm(c, s, r.Normal(s.T * s.D, 1e4), r.Normal(s.D));
-  });
+  suite.Add("rms_norm", "of 1e4-sized values",
+            [=](Case& c, Random& r) { FillRmsNorm(c, s, r.Normal(s.T * s.D, 1e4), r.Normal(s.D)); });
   suite.Add("rms_norm_backward", "of dy = 0", [=](Case& c, Random& r) {
     FillRmsNormBackward(c, s, Zeros(s.T * s.D), HiddenStates(s, r), r.Normal(s.D), r, false);
   });
@@ -204,9 +205,10 @@ void AddFamily(Suite& suite, const NormShape& s) {
   add("rms_norm", {"y", "rstd"}, [=](Case& c, const NormShape& part, const std::vector<int64_t>& rows) {
     FillRmsNorm(c, part, PickRows(x, s.D, rows), w);
   });
-  add("layer_norm", {"y", "mean", "rstd"}, [=](Case& c, const NormShape& part, const std::vector<int64_t>& rows) {
-    FillLayerNorm(c, part, PickRows(x, s.D, rows), w, b);
-  });
+  add("layer_norm", {"y", "mean", "rstd"},
+      [=](Case& c, const NormShape& part, const std::vector<int64_t>& rows) {
+        FillLayerNorm(c, part, PickRows(x, s.D, rows), w, b);
+      });
   add("rms_norm_backward", {"dx"}, [=](Case& c, const NormShape& part, const std::vector<int64_t>& rows) {
     Random unused(0);
     FillRmsNormBackward(c, part, PickRows(dy, s.D, rows), PickRows(x, s.D, rows), w, unused, false);
@@ -228,7 +230,8 @@ void AddNorm(Suite& suite) {
   AddFamily(suite, {20, 64});
 
   const NormShape s{2048, 768};
-  suite.AddPerf("rms_norm", s.Name(), [=](Case& c, Random& r) { FillRmsNorm(c, s, r.Normal(s.T * s.D), r.Normal(s.D)); });
+  suite.AddPerf("rms_norm", s.Name(),
+                [=](Case& c, Random& r) { FillRmsNorm(c, s, r.Normal(s.T * s.D), r.Normal(s.D)); });
   suite.AddPerf("rms_norm_backward", s.Name(), [=](Case& c, Random& r) {
     FillRmsNormBackward(c, s, r.Normal(s.T * s.D), r.Normal(s.T * s.D), r.Normal(s.D), r, false);
   });

@@ -10,8 +10,8 @@ struct RotaryShape {
   int64_t T, slots, C, R, period, rotated;
   int64_t max_positions = 64;
   std::string Name() const {
-    return Shape(T, slots, C) + " turning " + std::to_string(R) + " of slots " + std::to_string(rotated) + "/" +
-           std::to_string(period);
+    return Shape(T, slots, C) + " turning " + std::to_string(R) + " of slots " + std::to_string(rotated) +
+           "/" + std::to_string(period);
   }
   int64_t Count() const { return T * slots * C; }
 };
@@ -70,8 +70,8 @@ void FillInPlace(Case& c, const RotaryShape& s, Random& r, bool inverse) {
   };
   c.oracle = [=](Values& a) {
     const std::vector<double> x = a.Find("y").values;
-    oracle::Rotary(x.data(), a["cos"], a["sin"], a.Ints("positions"), a["y"], s.T, s.slots, s.C, s.R, s.period,
-                   s.rotated, inverse, false);
+    oracle::Rotary(x.data(), a["cos"], a["sin"], a.Ints("positions"), a["y"], s.T, s.slots, s.C, s.R,
+                   s.period, s.rotated, inverse, false);
   };
 }
 
@@ -88,8 +88,9 @@ void AddInvalid(Suite& suite) {
     suite.Add("rotary", name, [=](Case& c, Random& r) {
       Fill(c, s, r.Normal(s.Count()), {0, 1, 2, 3, 4}, r, false, false);
       c.run = [=](const Call& a) {
-        return a.api.rotary(a.device, a("x"), a("cos"), a("sin"), a("positions"), a("y"), wrong.T, wrong.slots,
-                            wrong.C, wrong.R, wrong.period, wrong.rotated, wrong.max_positions, 0, 0);
+        return a.api.rotary(a.device, a("x"), a("cos"), a("sin"), a("positions"), a("y"), wrong.T,
+                            wrong.slots, wrong.C, wrong.R, wrong.period, wrong.rotated, wrong.max_positions,
+                            0, 0);
       };
       c.expected = OUTRIGHT_INVALID;
       c.mention = "rotary";
@@ -104,22 +105,22 @@ void AddInvalid(Suite& suite) {
 
 void AddRotary(Suite& suite) {
   std::vector<RotaryShape> shapes{
-      {7, 1, 64, 64, 1, 1},   // one head, all of it
-      {33, 4, 16, 4, 1, 1},   // partial, as GPT-NeoX's 25%
-      {19, 9, 8, 2, 3, 2},    // fused q, k, v: of three slots two turn
-      {5, 5, 123, 62, 5, 3},  // odd head size
-      {12, 6, 10, 10, 2, 1},
-      {3, 2, 5, 0, 1, 1},     // nothing turns
-      {3, 2, 6, 6, 1, 0},     // no slot turns
+      {7, 1, 64, 64, 1, 1},                       // one head, all of it
+      {33, 4, 16, 4, 1, 1},                       // partial, as GPT-NeoX's 25%
+      {19, 9, 8, 2, 3, 2},                        // fused q, k, v: of three slots two turn
+      {5, 5, 123, 62, 5, 3},                      // odd head size
+      {12, 6, 10, 10, 2, 1}, {3, 2, 5, 0, 1, 1},  // nothing turns
+      {3, 2, 6, 6, 1, 0},                         // no slot turns
       {0, 2, 6, 6, 1, 1},
   };
   if (!suite.quick) shapes.push_back({1000, 12, 64, 16, 3, 2});
   for (const RotaryShape& s : shapes) {
     for (const bool inverse : {false, true}) {
       for (const bool accumulate : {false, true}) {
-        suite.Add("rotary", s.Name() + (inverse ? " inverse" : "") + Accumulating(accumulate), [=](Case& c, Random& r) {
-          Fill(c, s, r.Normal(s.Count()), r.Integers(s.T, s.max_positions), r, inverse, accumulate);
-        });
+        suite.Add("rotary", s.Name() + (inverse ? " inverse" : "") + Accumulating(accumulate),
+                  [=](Case& c, Random& r) {
+                    Fill(c, s, r.Normal(s.Count()), r.Integers(s.T, s.max_positions), r, inverse, accumulate);
+                  });
       }
       suite.Add("rotary", s.Name() + (inverse ? " inverse" : "") + " in place",
                 [=](Case& c, Random& r) { FillInPlace(c, s, r, inverse); });
@@ -138,14 +139,16 @@ void AddRotary(Suite& suite) {
   Random random(Hash("rotary rows"));
   const auto x = random.Normal(s.Count());
   const auto positions = random.Integers(s.T, s.max_positions);
-  suite.families.push_back({"rotary", s.Name(), s.T,
+  suite.families.push_back({"rotary",
+                            s.Name(),
+                            s.T,
                             [=](const std::vector<int64_t>& rows) {
                               Case c;
                               Random unused(0);
                               RotaryShape part = s;
                               part.T = static_cast<int64_t>(rows.size());
-                              Fill(c, part, PickRows(x, s.slots * s.C, rows), PickRows(positions, 1, rows), unused,
-                                   false, false);
+                              Fill(c, part, PickRows(x, s.slots * s.C, rows), PickRows(positions, 1, rows),
+                                   unused, false, false);
                               return c;
                             },
                             {"y"}});

@@ -14,7 +14,9 @@ void FillForward(Case& c, const GatherShape& s, std::vector<int32_t> rows, std::
   c.Input("x", std::move(x));
   c.Ints("rows", std::move(rows));
   c.Output("y", s.N * s.D, {0.0, 0.0, 0.0});
-  c.run = [s](const Call& a) { return a.api.gather_rows(a.device, a("x"), a("rows"), a("y"), s.N, s.T, s.D); };
+  c.run = [s](const Call& a) {
+    return a.api.gather_rows(a.device, a("x"), a("rows"), a("y"), s.N, s.T, s.D);
+  };
   c.oracle = [s](Values& a) { oracle::GatherRows(a["x"], a.Ints("rows"), a["y"], s.N, s.D); };
   c.work = {0.0, 8.0 * static_cast<double>(s.N * s.D)};
 }
@@ -45,9 +47,8 @@ void AddRows(Suite& suite) {
   std::vector<GatherShape> shapes{{7, 31, 64}, {1, 1, 1}, {0, 5, 3}, {128, 7, 123}, {33, 100, 5}};
   if (!suite.quick) shapes.push_back({1000, 700, 64});
   for (const GatherShape& s : shapes) {
-    suite.Add("gather_rows", s.Name(), [=](Case& c, Random& r) {
-      FillForward(c, s, r.Integers(s.N, s.T), r.Normal(s.T * s.D));
-    });
+    suite.Add("gather_rows", s.Name(),
+              [=](Case& c, Random& r) { FillForward(c, s, r.Integers(s.N, s.T), r.Normal(s.T * s.D)); });
     for (const bool accumulate : {false, true}) {
       suite.Add("gather_rows_backward", s.Name() + Accumulating(accumulate),
                 [=](Case& c, Random& r) { FillBackward(c, s, r.Integers(s.N, s.T), r, accumulate); });

@@ -7,7 +7,9 @@
 
 namespace outright::oracle {
 
-inline double Sigmoid(double x) { return x >= 0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
+inline double Sigmoid(double x) {
+  return x >= 0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x));
+}
 
 // y = silu(gate) * up, silu(x) = x sigmoid(x).
 inline void SiluGate(const double* gate, const double* up, double* y, int64_t count) {
@@ -15,8 +17,8 @@ inline void SiluGate(const double* gate, const double* up, double* y, int64_t co
 }
 
 // silu'(x) = sigmoid(x) (1 + x (1 - sigmoid(x))); 1 - sigmoid(x) is taken as sigmoid(-x).
-inline void SiluGateBackward(const double* dy, const double* gate, const double* up, double* dgate, double* dup,
-                             int64_t count, bool accumulate) {
+inline void SiluGateBackward(const double* dy, const double* gate, const double* up, double* dgate,
+                             double* dup, int64_t count, bool accumulate) {
   for (int64_t i = 0; i < count; ++i) {
     const double s = Sigmoid(gate[i]);
     dgate[i] = (accumulate ? dgate[i] : 0.0) + dy[i] * up[i] * s * (1.0 + gate[i] * Sigmoid(-gate[i]));
@@ -24,7 +26,7 @@ inline void SiluGateBackward(const double* dy, const double* gate, const double*
   }
 }
 
-inline constexpr double kSqrt2OverPi = 0.79788456080286535588;  // sqrt(2 / pi)
+inline constexpr double kSqrt2OverPi = 0.79788456080286535588;     // sqrt(2 / pi)
 inline constexpr double kInverseSqrt2Pi = 0.39894228040143267794;  // 1 / sqrt(2 pi)
 inline constexpr double kGeluCubic = 0.044715;
 
@@ -38,7 +40,8 @@ inline void Gelu(const double* x, double* y, int64_t count, bool tanh) {
 }
 
 // dx (+)= dy (cdf + x cdf').
-inline void GeluBackward(const double* dy, const double* x, double* dx, int64_t count, bool tanh, bool accumulate) {
+inline void GeluBackward(const double* dy, const double* x, double* dx, int64_t count, bool tanh,
+                         bool accumulate) {
   for (int64_t i = 0; i < count; ++i) {
     double slope;
     if (tanh) {

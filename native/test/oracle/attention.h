@@ -38,8 +38,8 @@ inline double Dot(const double* a, const double* b, int64_t count) {
 }
 
 // o[T,H,C] = softmax(scale q k^T) v, lse[T,H] = natural log of the softmax denominator.
-inline void Attention(const double* q, const double* k, const double* v, const HeadLayout& at, double* o, double* lse,
-                      const Spans& spans, const AttentionShape& s) {
+inline void Attention(const double* q, const double* k, const double* v, const HeadLayout& at, double* o,
+                      double* lse, const Spans& spans, const AttentionShape& s) {
   for (int64_t t = 0; t < s.T; ++t) {
     for (int64_t h = 0; h < s.H; ++h) {
       const double* query = q + at.q_offset + t * at.q_token + h * at.q_head;
@@ -67,8 +67,8 @@ inline void Attention(const double* q, const double* k, const double* v, const H
 // dq, dk, dv lie as q, k, v do and receive sums; without `accumulate` the elements that belong to a head are
 // zeroed first. o and lse are what forward saved.
 inline void AttentionBackward(const double* dout, const double* q, const double* k, const double* v,
-                              const HeadLayout& at, const double* o, const double* lse, const Spans& spans, double* dq,
-                              double* dk, double* dv, const AttentionShape& s, bool accumulate) {
+                              const HeadLayout& at, const double* o, const double* lse, const Spans& spans,
+                              double* dq, double* dk, double* dv, const AttentionShape& s, bool accumulate) {
   if (!accumulate) {
     for (int64_t t = 0; t < s.T; ++t) {
       for (int64_t c = 0; c < s.C; ++c) {

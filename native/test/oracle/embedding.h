@@ -25,8 +25,8 @@ inline void GatherRows(const double* x, const int32_t* rows, double* y, int64_t 
 }
 
 // dx[rows[n], :] += dy[n, :]; dx[T,D] is zeroed first unless `accumulate`.
-inline void GatherRowsBackward(const double* dy, const int32_t* rows, double* dx, int64_t N, int64_t T, int64_t D,
-                               bool accumulate) {
+inline void GatherRowsBackward(const double* dy, const int32_t* rows, double* dx, int64_t N, int64_t T,
+                               int64_t D, bool accumulate) {
   if (!accumulate) {
     for (int64_t i = 0; i < T * D; ++i) dx[i] = 0.0;
   }

@@ -16,8 +16,8 @@ inline void HeadLogits(const double* h, const double* w, double* z, int64_t D, i
 }
 
 // With z = h w^T: lse[n] = log sum_v exp z[n,v], logp[n] = min(0, z[n, targets[n]] - lse[n]).
-inline void LogprobHead(const double* h, const double* w, const int32_t* targets, double* logp, double* lse, int64_t N,
-                        int64_t D, int64_t V) {
+inline void LogprobHead(const double* h, const double* w, const int32_t* targets, double* logp, double* lse,
+                        int64_t N, int64_t D, int64_t V) {
   std::vector<double> z(static_cast<size_t>(V));
   for (int64_t n = 0; n < N; ++n) {
     HeadLogits(h + n * D, w, z.data(), D, V);
@@ -37,8 +37,8 @@ inline void LogprobHead(const double* h, const double* w, const int32_t* targets
 // dz[n,v] = g[n] (onehot - p), p = exp(z - lse); at the target 1 - p = -expm1(logp).
 // dh[N,D] (+)= dz w; dw[V,D] += dz^T h (dw may be null). Rows with g == 0 give exactly nothing.
 inline void LogprobHeadBackward(const double* h, const double* w, const int32_t* targets, const double* lse,
-                                const double* logp, const double* g, double* dh, double* dw, int64_t N, int64_t D,
-                                int64_t V, bool accumulate) {
+                                const double* logp, const double* g, double* dh, double* dw, int64_t N,
+                                int64_t D, int64_t V, bool accumulate) {
   std::vector<double> z(static_cast<size_t>(V));
   for (int64_t n = 0; n < N; ++n) {
     if (!accumulate) {

@@ -6,7 +6,8 @@
 namespace outright::oracle {
 
 // y[M,N] = x[M,K] w[N,K]^T + b[N]; b may be null.
-inline void Linear(const double* x, const double* w, const double* b, double* y, int64_t M, int64_t N, int64_t K) {
+inline void Linear(const double* x, const double* w, const double* b, double* y, int64_t M, int64_t N,
+                   int64_t K) {
   for (int64_t m = 0; m < M; ++m) {
     for (int64_t n = 0; n < N; ++n) {
       double sum = b ? b[n] : 0.0;
@@ -17,8 +18,8 @@ inline void Linear(const double* x, const double* w, const double* b, double* y,
 }
 
 // dx[M,K] (+)= dy[M,N] w[N,K].
-inline void LinearBackwardInput(const double* dy, const double* w, double* dx, int64_t M, int64_t N, int64_t K,
-                                bool accumulate) {
+inline void LinearBackwardInput(const double* dy, const double* w, double* dx, int64_t M, int64_t N,
+                                int64_t K, bool accumulate) {
   for (int64_t m = 0; m < M; ++m) {
     for (int64_t k = 0; k < K; ++k) {
       double sum = accumulate ? dx[m * K + k] : 0.0;
@@ -29,8 +30,8 @@ inline void LinearBackwardInput(const double* dy, const double* w, double* dx, i
 }
 
 // dw[N,K] += dy^T x; db[N] += column sums of dy (db may be null).
-inline void LinearBackwardWeight(const double* dy, const double* x, double* dw, double* db, int64_t M, int64_t N,
-                                 int64_t K) {
+inline void LinearBackwardWeight(const double* dy, const double* x, double* dw, double* db, int64_t M,
+                                 int64_t N, int64_t K) {
   for (int64_t m = 0; m < M; ++m) {
     for (int64_t n = 0; n < N; ++n) {
       const double g = dy[m * N + n];

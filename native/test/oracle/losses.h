@@ -28,10 +28,13 @@ inline void SequenceSums(const double* logp, const int32_t* offsets, double* sum
 }
 
 // -log sigmoid(m), without overflow for either sign.
-inline double NegativeLogSigmoid(double m) { return std::log1p(std::exp(-std::fabs(m))) + (m < 0 ? -m : 0.0); }
+inline double NegativeLogSigmoid(double m) {
+  return std::log1p(std::exp(-std::fabs(m))) + (m < 0 ? -m : 0.0);
+}
 
 // Sequences 2p and 2p+1 are pair p's chosen and rejected answers. metrics[P,6]: logp chosen, logp rejected,
-// reward chosen, reward rejected, margin, loss (unscaled). g is 0 outside every sequence. Returns scale * sum of losses.
+// reward chosen, reward rejected, margin, loss (unscaled). g is 0 outside every sequence. Returns scale * sum
+// of losses.
 inline double DpoSigmoid(const double* logp, const int32_t* offsets, const double* reference, double* g,
                          double* metrics, int64_t N, int64_t P, double beta, double scale) {
   double total = 0.0;

@@ -7,7 +7,8 @@
 namespace outright::oracle {
 
 // y[T,D] = x * rstd * w with rstd[T] = 1 / sqrt(mean(x^2) + eps).
-inline void RmsNorm(const double* x, const double* w, double* y, double* rstd, int64_t T, int64_t D, double eps) {
+inline void RmsNorm(const double* x, const double* w, double* y, double* rstd, int64_t T, int64_t D,
+                    double eps) {
   for (int64_t t = 0; t < T; ++t) {
     const double* row = x + t * D;
     double squares = 0.0;
@@ -17,9 +18,10 @@ inline void RmsNorm(const double* x, const double* w, double* y, double* rstd, i
   }
 }
 
-// With n = x rstd and u = dy w: dx (+)= rstd (u - n mean(u n)), dw += dy n. The derivative of rstd is -rstd^3 x / D.
-inline void RmsNormBackward(const double* dy, const double* x, const double* w, const double* rstd, double* dx,
-                            double* dw, int64_t T, int64_t D, bool accumulate) {
+// With n = x rstd and u = dy w: dx (+)= rstd (u - n mean(u n)), dw += dy n. The derivative of rstd is -rstd^3
+// x / D.
+inline void RmsNormBackward(const double* dy, const double* x, const double* w, const double* rstd,
+                            double* dx, double* dw, int64_t T, int64_t D, bool accumulate) {
   for (int64_t t = 0; t < T; ++t) {
     const double r = rstd[t];
     double projection = 0.0;
@@ -36,8 +38,8 @@ inline void RmsNormBackward(const double* dy, const double* x, const double* w, 
 }
 
 // y[T,D] = (x - mean) * rstd * w + b, rstd[T] = 1 / sqrt(variance + eps), biased variance, two passes.
-inline void LayerNorm(const double* x, const double* w, const double* b, double* y, double* mean, double* rstd,
-                      int64_t T, int64_t D, double eps) {
+inline void LayerNorm(const double* x, const double* w, const double* b, double* y, double* mean,
+                      double* rstd, int64_t T, int64_t D, double eps) {
   for (int64_t t = 0; t < T; ++t) {
     const double* row = x + t * D;
     double sum = 0.0;

@@ -1,5 +1,5 @@
-// Float64 oracles of the optimizer: global gradient norm and AdamW (Loshchilov & Hutter 2019, algorithm 2, with
-// the learning rate on the decay and eps outside the corrected root, as torch.optim.AdamW has it).
+// Float64 oracles of the optimizer: global gradient norm and AdamW (Loshchilov & Hutter 2019, algorithm 2,
+// with the learning rate on the decay and eps outside the corrected root, as torch.optim.AdamW has it).
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,8 @@ struct AdamWSettings {
   int64_t step;  // 1-based
 };
 
-inline void AdamW(double* p, const double* grad, double* m, double* v, int64_t count, const AdamWSettings& s) {
+inline void AdamW(double* p, const double* grad, double* m, double* v, int64_t count,
+                  const AdamWSettings& s) {
   const double bias1 = 1.0 - std::pow(s.beta1, static_cast<double>(s.step));
   const double bias2 = 1.0 - std::pow(s.beta2, static_cast<double>(s.step));
   for (int64_t i = 0; i < count; ++i) {

@@ -5,6 +5,7 @@ import type { PreviewFlags } from "./commands/preview.js";
 import type { ScoreFlags } from "./commands/score.js";
 import type { TrainFlags } from "./commands/train.js";
 import { splitOverrides } from "./overrides.js";
+import type { QuickstartOptions } from "./quickstart/quickstart.js";
 import type { Output } from "./terminal/output.js";
 import { version } from "./version.js";
 
@@ -30,6 +31,7 @@ export function buildProgram(output: Output): Program {
     .addHelpText(
       "after",
       examples(
+        ["outright quickstart", "see it work on a small model that it makes itself"],
         ["outright init run.yaml", "write a config to start from"],
         ["outright train run.yaml", "train as it says"],
         ["outright train run.yaml --steps 10", "the same with one key replaced"],
@@ -37,6 +39,7 @@ export function buildProgram(output: Output): Program {
       ),
     );
 
+  addQuickstart(program, output, outcome);
   addTrain(program, output, outcome);
   addScore(program, output);
   addGenerate(program, output);
@@ -54,6 +57,31 @@ export function buildProgram(output: Output): Program {
       .configureHelp({ helpWidth: Math.min(output.width(), 110) });
   }
   return { program, outcome };
+}
+
+function addQuickstart(program: Command, output: Output, outcome: Program["outcome"]): void {
+  program
+    .command("quickstart")
+    .summary("all methods compared on a small model, in minutes")
+    .description(
+      "Makes a small model and two sets of data that pull apart, trains on both in five ways, and compares them in a table and a report. Nothing is downloaded. Ctrl-C saves; the same command goes on.",
+    )
+    .option("--out <dir>", "directory for everything it makes", "runs/quickstart")
+    .option("--seed <number>", "another world, another base model, other runs", wholeFrom(0), 1)
+    .option("--fresh", "start over where there is a quickstart already")
+    .option("--fast", "the same way in seconds, to see whether it works; the numbers mean nothing")
+    .option("--json", "events as JSON lines on standard output, the results as the last, and nothing else there")
+    .addHelpText(
+      "after",
+      examples(
+        ["outright quickstart", "go on, or begin where there is nothing yet"],
+        ["outright quickstart --seed 2 --out runs/second", "does it hold for another seed?"],
+      ),
+    )
+    .action(async (flags: QuickstartOptions) => {
+      const { runQuickstart } = await import("./quickstart/quickstart.js");
+      outcome.exitCode = await runQuickstart(flags, output);
+    });
 }
 
 function addTrain(program: Command, output: Output, outcome: Program["outcome"]): void {

@@ -100,9 +100,12 @@ function warningsOf(run: Run): string[] {
   return out;
 }
 
-/** Written beside and renamed, so that a reader never sees half a page. */
+/**
+ * Written beside and renamed, so that a reader never sees half a page. A run's directory knows such names: what a killed
+ * process left goes when it is next opened.
+ */
 async function replaceFile(path: string, text: string): Promise<void> {
-  const partial = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
+  const partial = join(dirname(path), `.${basename(path)}.outright-tmp-${process.pid}`);
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(partial, text);

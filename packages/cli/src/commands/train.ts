@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { loadConfig, type RunConfig, type TrainEvent, type TrainResult } from "@outright/trainer";
 import { type Engine, startEngine } from "../engine/host.js";
-import { finishedSteps } from "../engine/resume.js";
+import { endFinished, finishedSteps } from "../engine/resume.js";
 import { UsageError } from "../errors.js";
 import { formatSeconds, formatWhole } from "../terminal/format.js";
 import type { Output } from "../terminal/output.js";
@@ -40,6 +40,7 @@ export async function trainCommand(
   if (flags.resume !== undefined) {
     const steps = finishedSteps(config);
     if (steps !== undefined) {
+      await endFinished(config.out);
       tell(
         `${config.out} is finished: ${formatWhole(steps)} steps, the model is in ${join(config.out, "model")}`,
       );

@@ -1,6 +1,8 @@
 /** Before a run goes on: is it the same run, and is there anything left to do? */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { join } from "node:path";
+import { RunDirectory } from "@outright/checkpoint";
+import { renderReport } from "@outright/report";
 import { parseConfig, type RunConfig, resultKeysThatDiffer } from "@outright/trainer";
 
 /**
@@ -22,6 +24,13 @@ export function finishedSteps(config: RunConfig): number | undefined {
   const hasModel = existsSync(join(config.out, "model", "config.json"));
   const isFinished = hasModel && end?.type === "end" && end.reason === "finished";
   return isFinished ? (end.step ?? config.steps) : undefined;
+}
+
+/** A run that was killed between its model and its last breath still has its lock, and no report: ends that. */
+export async function endFinished(out: string): Promise<void> {
+  RunDirectory.open(out, { resume: true }).close();
+  const report = join(out, "report.html");
+  if (!existsSync(report)) await renderReport({ runs: [out], out: report });
 }
 
 /** The last whole line; a line that was cut by a crash counts as no line. */

@@ -2,7 +2,9 @@
 export * from "./base-model.js";
 export { type Grade, gradeAll, gradeAnswer, type Marks } from "./grade.js";
 export * from "./plan.js";
-export { type Measured, makeResults, printTable, type Results } from "./table.js";
+export type { Measured } from "./findings.js";
+export { type QuickstartOptions, runQuickstart } from "./quickstart.js";
+export { makeResults, optimum, printTable, type Results } from "./table.js";
 export { trainTokenizer, writeTokenizer } from "./tokenizer-maker.js";
 export { makeWorld, type Question, type World, type WorldOptions } from "./world.js";
 export { allTexts, writeWorld } from "./world-files.js";

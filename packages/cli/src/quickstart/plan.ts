@@ -14,6 +14,10 @@ export interface QuickstartPaths {
   blank: string;
   /** the base model's run; its `model` directory is what all others start from */
   base: string;
+  /** NAME.jsonl for each model: what it said to the held-out questions */
+  answers: string;
+  /** reference log-probs that all runs share */
+  references: string;
   results: string;
   report: string;
 }
@@ -24,6 +28,8 @@ export function quickstartPaths(root: string): QuickstartPaths {
     world: join(root, "world"),
     blank: join(root, "blank"),
     base: join(root, "base"),
+    answers: join(root, "answers"),
+    references: join(root, ".cache"),
     results: join(root, "results.json"),
     report: join(root, "report.html"),
   };
@@ -41,7 +47,9 @@ export interface Budget {
   lr: number;
   beta: number;
   lambda: number;
+  warmup: number;
   evaluateEvery: number;
+  checkpointEvery: number;
 }
 
 export const BUDGET: Budget = {
@@ -54,7 +62,9 @@ export const BUDGET: Budget = {
   lr: 3e-4,
   beta: 0.5,
   lambda: 0.5,
+  warmup: 10,
   evaluateEvery: 25,
+  checkpointEvery: 100,
 };
 
 /** f* comes from these two. */
@@ -63,6 +73,28 @@ export const METHODS = ["sft-then-dpo", "dpo-then-sft", "mix", "alright", "maxri
 export type SingleName = keyof typeof SINGLES;
 export type MethodName = (typeof METHODS)[number];
 export type Optima = { sft: number; dpo: number };
+
+/**
+ * The stages in order, each with roughly the seconds that it takes on two cores of a server of 2023; only their
+ * proportions matter, for the time that is left.
+ */
+export function stageCosts(budget: Budget): Record<string, number> {
+  const base = (budget.baseSteps * budget.baseBatch) / 1800;
+  const sft = (budget.steps * budget.sftBatch) / 1000;
+  const dpo = (budget.steps * budget.dpoBatch) / 470;
+  return {
+    world: 1,
+    base,
+    "sft-only": sft,
+    "dpo-only": dpo,
+    "sft-then-dpo": (sft + dpo) / 2,
+    "dpo-then-sft": (sft + dpo) / 2,
+    mix: sft + dpo,
+    alright: (sft + dpo) / 2,
+    maxright: (sft + dpo) / 2,
+    report: 1,
+  };
+}
 
 export function baseRun(paths: QuickstartPaths, seed: number, budget: Budget = BUDGET): RunConfigInput {
   return {
@@ -77,7 +109,7 @@ export function baseRun(paths: QuickstartPaths, seed: number, budget: Budget = B
     optimizer: { lr: budget.baseLr, weightDecay: 0.01 },
     schedule: { name: "cosine", warmup: Math.ceil(budget.baseSteps / 20), minimum: 0.05 },
     evaluate: { every: 0, rows: 100, holdout: 0.03 },
-    checkpoint: { every: 0 },
+    checkpoint: { every: budget.checkpointEvery, keep: 1 },
     out: paths.base,
   };
 }
@@ -143,9 +175,9 @@ function shared(paths: QuickstartPaths, name: string, seed: number, budget: Budg
     steps: budget.steps,
     maxLength: 128,
     optimizer: { lr: budget.lr },
-    schedule: { name: "constant", warmup: 10 },
+    schedule: { name: "constant", warmup: budget.warmup },
     evaluate: { every: budget.evaluateEvery, rows: 200 },
-    checkpoint: { every: 0 },
+    checkpoint: { every: budget.checkpointEvery, keep: 1 },
     out: join(paths.root, name),
   };
 }

@@ -1,6 +1,6 @@
 /** The quickstart's closing table: from metrics lines and marks to results.json, and to text for a terminal. */
 import type { MetricsLine } from "@outright/trainer";
-import type { Marks } from "./grade.js";
+import { evaluations, findings, idealDistance, type Measured } from "./findings.js";
 import type { Optima } from "./plan.js";
 
 export interface Column {
@@ -16,13 +16,6 @@ export interface Results {
   columns: Column[];
   rows: ({ name: string } & Record<string, string | number | null>)[];
   notes: string[];
-}
-
-/** What is known of one model: its run's lines and the marks of its generated answers. For the base: any run's evaluation at step 0. */
-export interface Measured {
-  name: string;
-  lines: MetricsLine[];
-  marks: Marks;
 }
 
 export const COLUMNS: Column[] = [
@@ -43,16 +36,14 @@ export const COLUMNS: Column[] = [
  * f* of an objective: the lowest held-out loss of the run that trained it alone. (The paper takes the last; a single
  * objective may overfit before its steps are over, and then the others would have negative gaps.)
  */
-export function optimum(lines: MetricsLine[], objective: keyof Optima): number {
-  const losses = lines.flatMap((line) =>
-    line.type === "eval" ? [line.losses[objective] ?? Number.NaN] : [],
-  );
+export function optimum(lines: readonly MetricsLine[], objective: keyof Optima): number {
+  const losses = evaluations(lines).map((line) => line.losses[objective] ?? Number.NaN);
   return Math.min(...losses.filter(Number.isFinite));
 }
 
 /** @param optima f*, see `optimum` */
 export function makeResults(
-  measured: Measured[],
+  measured: readonly Measured[],
   optima: Optima,
   questions: { allowed: number; forbidden: number },
 ): Results {
@@ -61,15 +52,17 @@ export function makeResults(
     columns: COLUMNS,
     rows: measured.map((one) => row(one, optima)),
     notes: [
+      ...findings(measured, optima),
       `Losses are on held-out rows at the end of the run; gaps are against f*, the lowest such loss of the objective trained alone for as many steps (SFT ${optima.sft.toFixed(4)}, DPO ${optima.dpo.toFixed(4)}).`,
       `Right answers and right refusals are measured by generating: ${questions.allowed} allowed and ${questions.forbidden} forbidden held-out prompts, greedy.`,
       "A mixed step trains on a batch of each objective, so mix sees twice the data of the others in the same number of steps; time tells its cost.",
+      "MAXRIGHT is told f*: the two single-objective runs come first, and their time is not in its own.",
     ],
   };
 }
 
 function row({ name, lines, marks }: Measured, optima: Optima): Results["rows"][number] {
-  const last = lines.findLast((line) => line.type === "eval");
+  const last = evaluations(lines).at(-1);
   const end = lines.findLast((line) => line.type === "end");
   const loss = (objective: keyof Optima): number => last?.losses[objective] ?? Number.NaN;
   const gaps = { sft: loss("sft") - optima.sft, dpo: loss("dpo") - optima.dpo };
@@ -78,7 +71,7 @@ function row({ name, lines, marks }: Measured, optima: Optima): Results["rows"][
     dpo: loss("dpo"),
     sftGap: gaps.sft,
     dpoGap: gaps.dpo,
-    idealDistance: Math.hypot(gaps.sft, gaps.dpo),
+    idealDistance: idealDistance(lines, optima),
     rightAnswers: marks.rightAnswers,
     rightRefusals: marks.rightRefusals,
     steps: end?.step ?? 0,
@@ -92,32 +85,73 @@ function row({ name, lines, marks }: Measured, optima: Optima): Results["rows"][
   };
 }
 
-/** The table in plain text: columns aligned, headings wrapped at their spaces. */
-export function printTable(results: Results): string {
-  const format = (value: string | number | null | undefined, column: Column): string => {
-    if (value === null || value === undefined) return "–";
-    if (typeof value === "string") return value;
-    return column.unit === "%"
-      ? `${(100 * value).toFixed(column.digits ?? 0)} %`
-      : value.toFixed(column.digits ?? 3);
-  };
-  const heads = [
-    ["run"],
-    ...results.columns.map((c) => `${c.label}${c.unit && c.unit !== "%" ? ` (${c.unit})` : ""}`.split(" ")),
-  ];
-  const lines = Math.max(...heads.map((words) => words.length));
-  const headRows = Array.from({ length: lines }, (_, i) =>
-    heads.map((words) => words[i - (lines - words.length)] ?? ""),
-  );
-  const body = results.rows.map((row) => [
-    row.name,
-    ...results.columns.map((column) => format(row[column.key], column)),
+/**
+ * The table in plain text: columns aligned, headings wrapped at their spaces. Where `width` characters do not hold it,
+ * further columns stand in a second table below, and so on.
+ */
+export function printTable(results: Results, width = 100): string {
+  const columns = results.columns.map((column) => [
+    heading(column),
+    ...results.rows.map((row) => format(row[column.key], column)),
   ]);
-  const widths = heads.map((_, c) => Math.max(...[...headRows, ...body].map((cells) => cells[c]!.length)));
-  const draw = (cells: string[]): string =>
+  const names = ["run", ...results.rows.map(({ name }) => name)];
+  const blocks: string[][][] = [];
+  let used = Number.POSITIVE_INFINITY;
+  for (const column of columns) {
+    const needs = 2 + widest(column);
+    if (used + needs > width) {
+      blocks.push([names]);
+      used = widest(names);
+    }
+    blocks.at(-1)?.push(column);
+    used += needs;
+  }
+  return blocks.map(draw).join("\n\n");
+}
+
+const heading = ({ label, unit }: Column): string => `${label}${unit && unit !== "%" ? ` (${unit})` : ""}`;
+
+function format(value: string | number | null | undefined, { unit, digits }: Column): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "string") return value;
+  const text = unit === "%" ? `${(100 * value).toFixed(digits ?? 0)} %` : value.toFixed(digits ?? 3);
+  return (/^-0(\.0*)?$/.test(text) ? text.slice(1) : text).replace("-", "−");
+}
+
+/** Characters that a column takes; its heading can be broken at spaces. */
+const widest = ([head = "", ...cells]: string[]): number =>
+  Math.max(...[...head.split(" "), ...cells].map((text) => text.length));
+
+/** @param columns each a heading and its cells */
+function draw(columns: string[][]): string {
+  const widths = columns.map(widest);
+  const words = columns.map(([head = ""]) => head.split(" "));
+  const height = Math.max(...words.map((parts) => parts.length));
+  const line = (cells: string[]): string =>
     cells
-      .map((cell, c) => (c === 0 ? cell.padEnd(widths[c]!) : cell.padStart(widths[c]!)))
+      .map((cell, c) => (c === 0 ? cell.padEnd(widths[c] as number) : cell.padStart(widths[c] as number)))
       .join("  ")
       .trimEnd();
-  return [...headRows.map(draw), widths.map((w) => "─".repeat(w)).join("──"), ...body.map(draw)].join("\n");
+  const head = Array.from({ length: height }, (_, i) =>
+    line(words.map((parts) => parts[i - (height - parts.length)] ?? "")),
+  );
+  const body = (columns[0] as string[]).slice(1).map((_, r) => line(columns.map((cells) => cells[r + 1] as string)));
+  return [...head, widths.map((w) => "─".repeat(w)).join("──"), ...body].join("\n");
+}
+
+/** Text broken at spaces to lines of at most `width` characters, those after the first indented. */
+export function wrap(text: string, width: number, first: string, indent: string): string {
+  const lines: string[] = [];
+  let line = first;
+  let isBegun = false;
+  for (const word of text.split(" ")) {
+    if (isBegun && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent;
+      isBegun = false;
+    }
+    line += isBegun ? ` ${word}` : word;
+    isBegun = true;
+  }
+  return [...lines, line].join("\n");
 }

@@ -4,9 +4,9 @@
  * cached value equals a fresh one bit for bit.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { openSafetensors, writeSafetensors } from "@outright/checkpoint";
+import { openSafetensors, recover, writeSafetensors } from "@outright/checkpoint";
 
 /** Everything that reference log-probs depend on. */
 export interface ReferenceKey {
@@ -62,19 +62,20 @@ export class ReferenceCache {
     return values;
   }
 
+  /** Replaces the file in one stroke; removes what processes left that were killed while they did so. */
   save(): void {
-    mkdirSync(dirname(this.path), { recursive: true });
-    const temporary = `${this.path}.${process.pid}.tmp`;
+    const directory = dirname(this.path);
+    mkdirSync(directory, { recursive: true });
+    recover(directory);
     const shape = [this.chosen.length];
     writeSafetensors(
-      temporary,
+      this.path,
       [
         { name: "chosen", dtype: "F64", shape, data: () => this.chosen },
         { name: "rejected", dtype: "F64", shape, data: () => this.rejected },
       ],
       { key: this.#described },
     );
-    renameSync(temporary, this.path);
   }
 
   #load(): void {
