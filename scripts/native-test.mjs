@@ -9,7 +9,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..");
@@ -150,7 +150,9 @@ async function runAll(program, jobs) {
 try {
   compile();
   const program = find(build, /^op_test(\.exe)?$/)[0];
-  const backends = find(build, /^(lib)?outright_cpu_\w+\.(so|dylib|dll)$/);
+  // A folder that was used before may hold libraries that were not built now.
+  const built = (file) => !sanitize || plainestAndWidest().includes(basename(file, extname(file)));
+  const backends = find(build, /^outright_cpu_\w+\.(so|dylib)$/).filter(built);
   if (program === undefined || backends.length === 0)
     throw new Error(`no op_test or no backend library in ${build}`);
   const jobs = backends.flatMap((backend) =>

@@ -1,6 +1,6 @@
 /** A run that is killed at any moment and resumed ends with the bits of one that was left alone. */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type RunConfigInput, train } from "outright";
 import { describe, expect, it } from "vitest";
@@ -151,7 +151,10 @@ describe("killed at an exact change of the file system, again and again", () => 
       expect(await trainUntil(file, /^/, Number.POSITIVE_INFINITY)).toBeNull();
       expectSame(given.out, wanted);
       // else nothing was shown
-      for (const place of [/^write run\/checkpoints\/.step-N.outright-tmp/, /^(open|write|rename) run\/.model/])
+      for (const place of [
+        /^write run\/checkpoints\/.step-N.outright-tmp/,
+        /^(open|write|rename) run\/.model/,
+      ])
         expect(deaths).toContainEqual(expect.stringMatching(place));
       expect(deaths.length).toBeGreaterThan(12);
     });
@@ -172,7 +175,7 @@ describe("killed at any moment, again and again, through the command", () => {
     { said: '"type":"end"', delay: 10 },
   ];
 
-  it("alright: resumed to the same bits, the report among what is there", { timeout: 240_000 }, async () => {
+  it.concurrent("alright: resumed to the same bits, with its report", { timeout: 240_000 }, async () => {
     const wanted = await whole("alright", true);
     const given = config("alright", "alright-killed");
     const args = ["train", configFile(given), "--resume", "--json"];
@@ -191,5 +194,25 @@ describe("killed at any moment, again and again, through the command", () => {
     expect(await run(args)).toMatchObject({ code: 0, stderr: "" });
     expectSame(given.out, wanted);
     expect(wanted.names).toContain("report.html");
+  });
+});
+
+describe("a checkpoint that was damaged since", () => {
+  it.concurrent("is told of and passed over: the one before it leads to the same bits", {
+    timeout: 60_000,
+  }, async () => {
+    const given = config("maxright", "maxright-damaged");
+    await train(given, { report: false });
+    const wanted = runResult(given.out);
+    rmSync(join(given.out, "model"), { recursive: true });
+    truncateSync(join(given.out, "checkpoints/step-12/optimizer.safetensors"), 100_000);
+    const { code, stderr, stdout } = await run(["train", configFile(given), "--resume"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /^warning: .*step-12: the checkpoint is damaged .*optimizer\.safetensors has 100000/,
+    );
+    expect(stdout).toContain("resuming after step 9 of 12\n");
+    rmSync(join(given.out, "report.html"));
+    expectSame(given.out, wanted);
   });
 });

@@ -17,14 +17,15 @@ void for_elements(Device& device, int64_t count, double cost, const Body& body) 
   });
 }
 
-// gelu's tanh form is x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): no difference of nearly equal numbers.
+// gelu's tanh form is x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): no difference of nearly equal
+// numbers.
 constexpr float kTwoRootTwoOverPi = 1.5957691216057308f;
 constexpr float kCubic = 0.044715f;
 
 }  // namespace
 
-void silu_gate(Device& device, const outright_tensor* gate, const outright_tensor* up, const outright_tensor* y,
-               int64_t count) {
+void silu_gate(Device& device, const outright_tensor* gate, const outright_tensor* up,
+               const outright_tensor* y, int64_t count) {
   Check check("silu_gate");
   check.sizes({{"count", count}});
   const float* GATE = check.input(gate, "gate", {count});
@@ -78,8 +79,8 @@ void gelu(Device& device, const outright_tensor* x, const outright_tensor* y, in
   });
 }
 
-void gelu_backward(Device& device, const outright_tensor* dy, const outright_tensor* x, const outright_tensor* dx,
-                   int64_t count, int32_t tanh, int32_t accumulate) {
+void gelu_backward(Device& device, const outright_tensor* dy, const outright_tensor* x,
+                   const outright_tensor* dx, int64_t count, int32_t tanh, int32_t accumulate) {
   Check check("gelu_backward");
   check.sizes({{"count", count}});
   const float* DY = check.input(dy, "dy", {count});

@@ -14,11 +14,12 @@ namespace {
 
 constexpr int64_t kHugePage = int64_t{2} << 20;
 
-// Eight classes to each power of two: at most an eighth of a block is wasted, and rows of nearly equal length share
-// their blocks.
+// Eight classes to each power of two: at most an eighth of a block is wasted, and rows of nearly equal length
+// share their blocks.
 int64_t size_class(int64_t bytes) {
   bytes = std::max(bytes, kAlignment);
-  const int64_t step = std::max(kAlignment, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)) / 8));
+  const int64_t step =
+      std::max(kAlignment, static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(bytes)) / 8));
   return (bytes + step - 1) / step * step;
 }
 
@@ -28,7 +29,8 @@ void* system_allocate(int64_t bytes) {
   const int64_t alignment = bytes >= 2 * kHugePage ? kHugePage : kAlignment;
   const int64_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   void* pointer = nullptr;
-  if (posix_memalign(&pointer, static_cast<size_t>(alignment), static_cast<size_t>(rounded)) != 0) return nullptr;
+  if (posix_memalign(&pointer, static_cast<size_t>(alignment), static_cast<size_t>(rounded)) != 0)
+    return nullptr;
 #ifdef MADV_HUGEPAGE
   if (alignment == kHugePage)  // fewer address translations in large matrices; a wish, not a need
     madvise(pointer, static_cast<size_t>(rounded / kHugePage * kHugePage), MADV_HUGEPAGE);
@@ -53,7 +55,8 @@ void* Allocator::allocate(int64_t bytes) {
     if (found->second.empty()) cache_.erase(found);
     cached_bytes_ -= capacity;
   } else if (bytes <= limit) {
-    // What is held may exceed the most that was ever in use by a quarter; above that the largest free blocks go.
+    // What is held may exceed the most that was ever in use by a quarter; above that the largest free blocks
+    // go.
     const int64_t allowed = std::max(peak_capacity_, live_capacity_ + capacity) / 4 * 5;
     while (!cache_.empty() && live_capacity_ + cached_bytes_ + capacity > allowed) {
       auto largest = std::prev(cache_.end());
@@ -69,9 +72,10 @@ void* Allocator::allocate(int64_t bytes) {
     }
   }
   if (!pointer)
-    fail(OUTRIGHT_OUT_OF_MEMORY, "out of memory: asked for %lld bytes with %lld bytes in %lld live buffers (peak %lld)",
-         static_cast<long long>(bytes), static_cast<long long>(live_bytes_), static_cast<long long>(live_.size()),
-         static_cast<long long>(peak_bytes_));
+    fail(OUTRIGHT_OUT_OF_MEMORY,
+         "out of memory: asked for %lld bytes with %lld bytes in %lld live buffers (peak %lld)",
+         static_cast<long long>(bytes), static_cast<long long>(live_bytes_),
+         static_cast<long long>(live_.size()), static_cast<long long>(peak_bytes_));
   live_.emplace(pointer, Block{bytes, capacity});
   live_bytes_ += bytes;
   live_capacity_ += capacity;

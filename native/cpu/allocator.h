@@ -1,4 +1,5 @@
-// A caching allocator: freed blocks are kept and handed out again, since training asks for the same sizes each step.
+// A caching allocator: freed blocks are kept and handed out again, since training asks for the same sizes
+// each step.
 #pragma once
 
 #include <cstdint>

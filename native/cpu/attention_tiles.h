@@ -1,7 +1,7 @@
 // The two small products that attention is made of, for a few rows at a time.
 //
-// Both compute every number as one chain of fused multiply-adds in a fixed order, lane by lane, so that neither the
-// grouping of rows nor the place of a column in a vector shows in the bits.
+// Both compute every number as one chain of fused multiply-adds in a fixed order, lane by lane, so that
+// neither the grouping of rows nor the place of a column in a vector shows in the bits.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,11 @@ inline constexpr int kTileRows = kRegisters == 32 ? 8 : 4;
 // Floats that a row of scores may be written beyond its end, and that a transposed row may be read beyond it.
 inline constexpr int64_t kSlack = 2 * kLanes;
 
-// s[r][j] = sum_c x[r][c] yT[c][j] for j in [0, n), in order of c. Writes and reads up to kSlack floats further.
+// s[r][j] = sum_c x[r][c] yT[c][j] for j in [0, n), in order of c. Writes and reads up to kSlack floats
+// further.
 template <int R>
-void score_rows(int64_t C, const float* x, int64_t x_stride, const float* yT, int64_t y_stride, int64_t n, float* s,
-                int64_t s_stride) {
+void score_rows(int64_t C, const float* x, int64_t x_stride, const float* yT, int64_t y_stride, int64_t n,
+                float* s, int64_t s_stride) {
   for (int64_t j = 0; j < n; j += 2 * kLanes) {
     Vec sum[R][2] = {};
     const float* y = yT + j;
@@ -42,8 +43,8 @@ void score_rows(int64_t C, const float* x, int64_t x_stride, const float* yT, in
 
 // o[r][c] += sum_i p[r][i] y[i][c] for c in [0, C), in order of i in [0, n). o has kSlack floats to spare.
 template <int R>
-void combine_rows(int64_t n, const float* p, int64_t p_stride, const float* y, int64_t y_stride, int64_t C, float* o,
-                  int64_t o_stride) {
+void combine_rows(int64_t n, const float* p, int64_t p_stride, const float* y, int64_t y_stride, int64_t C,
+                  float* o, int64_t o_stride) {
   for (int64_t c = 0; c < C; c += 2 * kLanes) {
     const int64_t n0 = std::min<int64_t>(kLanes, C - c);
     const int64_t n1 = std::clamp<int64_t>(C - c - kLanes, 0, kLanes);

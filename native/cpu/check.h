@@ -1,4 +1,5 @@
-// Checks an operation's arguments before it touches them. Every complaint names the operation and the argument.
+// Checks an operation's arguments before it touches them. Every complaint names the operation and the
+// argument.
 //
 //   Check check("linear");
 //   check.sizes({{"M", M}, {"N", N}, {"K", K}});
@@ -16,17 +17,24 @@ namespace outright::cpu {
 
 inline const char* dtype_name(int32_t dtype) {
   switch (dtype) {
-    case OUTRIGHT_FLOAT32: return "float32";
-    case OUTRIGHT_BFLOAT16: return "bfloat16";
-    case OUTRIGHT_FLOAT16: return "float16";
-    case OUTRIGHT_FLOAT64: return "float64";
-    case OUTRIGHT_INT32: return "int32";
+    case OUTRIGHT_FLOAT32:
+      return "float32";
+    case OUTRIGHT_BFLOAT16:
+      return "bfloat16";
+    case OUTRIGHT_FLOAT16:
+      return "float16";
+    case OUTRIGHT_FLOAT64:
+      return "float64";
+    case OUTRIGHT_INT32:
+      return "int32";
   }
   return "unknown dtype";
 }
 
 // Bytes of an element of a dtype that this backend stores; else 0.
-inline int64_t dtype_bytes(int32_t dtype) { return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : 0; }
+inline int64_t dtype_bytes(int32_t dtype) {
+  return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : 0;
+}
 
 class Check {
  public:
@@ -39,7 +47,8 @@ class Check {
 
   void sizes(std::initializer_list<Size> list) const {
     for (const Size& size : list)
-      if (size.value < 0) invalid("%s is %lld: sizes are not negative", size.name, static_cast<long long>(size.value));
+      if (size.value < 0)
+        invalid("%s is %lld: sizes are not negative", size.name, static_cast<long long>(size.value));
   }
 
   // Float32 tensors of a given shape. One written as `in_place` may be the very buffer of an input.
@@ -53,10 +62,12 @@ class Check {
     return static_cast<float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kInPlace));
   }
   // Absent tensors give nullptr.
-  const float* optional_input(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+  const float* optional_input(const outright_tensor* tensor, const char* name,
+                              std::initializer_list<int64_t> shape) {
     return tensor ? input(tensor, name, shape) : nullptr;
   }
-  float* optional_output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+  float* optional_output(const outright_tensor* tensor, const char* name,
+                         std::initializer_list<int64_t> shape) {
     return tensor ? output(tensor, name, shape) : nullptr;
   }
   const int32_t* integers(const outright_tensor* tensor, const char* name, int64_t count) {
@@ -79,8 +90,8 @@ class Check {
         invalid("%s[%lld] is %d, outside [0, %lld]", name, static_cast<long long>(i), values[i],
                 static_cast<long long>(limit));
       if (i > 0 && values[i] < values[i - 1])
-        invalid("%s[%lld] is %d, less than the one before it (%d)", name, static_cast<long long>(i), values[i],
-                values[i - 1]);
+        invalid("%s[%lld] is %d, less than the one before it (%d)", name, static_cast<long long>(i),
+                values[i], values[i - 1]);
     }
     return values;
   }
@@ -104,7 +115,8 @@ class Check {
         if (a.role == kRead && b.role == kRead) continue;
         if (a.role == kShared && b.role == kShared) continue;
         if (a.end <= b.begin || b.end <= a.begin) continue;
-        if ((a.role == kInPlace || b.role == kInPlace) && a.begin == b.begin && (a.role == kRead || b.role == kRead))
+        if ((a.role == kInPlace || b.role == kInPlace) && a.begin == b.begin &&
+            (a.role == kRead || b.role == kRead))
           continue;
         invalid("%s and %s overlap", b.name, a.name);
       }

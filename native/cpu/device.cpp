@@ -14,7 +14,8 @@ float* Workspace::reserve(int64_t floats) {
     release();
     data_ = static_cast<float*>(system_allocate(bytes));
     if (!data_)
-      fail(OUTRIGHT_OUT_OF_MEMORY, "out of memory: asked for %lld bytes of workspace", static_cast<long long>(bytes));
+      fail(OUTRIGHT_OUT_OF_MEMORY, "out of memory: asked for %lld bytes of workspace",
+           static_cast<long long>(bytes));
     bytes_ = bytes;
   }
   return data_;
@@ -43,7 +44,8 @@ std::string processor_name() {
     char line[256];
     while (std::fgets(line, sizeof line, file)) {
       const char* colon = std::strchr(line, ':');
-      if (!colon || (std::strncmp(line, "model name", 10) != 0 && std::strncmp(line, "Model", 5) != 0)) continue;
+      if (!colon || (std::strncmp(line, "model name", 10) != 0 && std::strncmp(line, "Model", 5) != 0))
+        continue;
       name = colon + 1;
       break;
     }
@@ -58,7 +60,8 @@ std::string processor_name() {
 
 }  // namespace outright::cpu
 
-outright_device::outright_device(const outright_open_options& options) : pool(outright::cpu::choose_threads(options)) {
+outright_device::outright_device(const outright_open_options& options)
+    : pool(outright::cpu::choose_threads(options)) {
   using namespace outright::cpu;
   per_thread_.resize(static_cast<size_t>(pool.threads()));
 

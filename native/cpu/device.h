@@ -50,7 +50,8 @@ struct outright_device {
   std::string hardware;
   std::string error;
 
-  // Scratch of `floats` floats for each thread, taken before the threads start; thread_scratch() finds it again.
+  // Scratch of `floats` floats for each thread, taken before the threads start; thread_scratch() finds it
+  // again.
   void reserve_threads(int64_t floats);
   float* thread_scratch(int thread) const { return per_thread_[static_cast<size_t>(thread)].data(); }
   // One block for the whole operation.

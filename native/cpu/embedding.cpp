@@ -7,8 +7,8 @@
 
 namespace outright::cpu {
 
-void embedding(Device& device, const outright_tensor* ids, const outright_tensor* table, const outright_tensor* y,
-               int64_t T, int64_t D, int64_t V) {
+void embedding(Device& device, const outright_tensor* ids, const outright_tensor* table,
+               const outright_tensor* y, int64_t T, int64_t D, int64_t V) {
   Check check("embedding");
   check.sizes({{"T", T}, {"D", D}, {"V", V}});
   const int32_t* IDS = check.indices(ids, "ids", T, V);

@@ -1,5 +1,6 @@
-// The library's way in: may this processor run the variant, and how good is it? Compiled for the oldest processor of
-// the architecture and free of inline library code, which the linker could take from a file compiled for a newer one.
+// The library's way in: may this processor run the variant, and how good is it? Compiled for the oldest
+// processor of the architecture and free of inline library code, which the linker could take from a file
+// compiled for a newer one.
 #include "entry.h"
 
 namespace {

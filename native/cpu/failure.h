@@ -14,7 +14,8 @@ struct Failure {
   std::string message;
 };
 
-[[noreturn]] __attribute__((format(printf, 2, 3))) inline void fail(outright_status status, const char* format, ...) {
+[[noreturn]] __attribute__((format(printf, 2, 3))) inline void fail(outright_status status,
+                                                                    const char* format, ...) {
   char line[512];
   va_list arguments;
   va_start(arguments, format);

@@ -1,11 +1,10 @@
-// The log-prob head: logp[n] = z[n, targets[n]] - log sum_v exp z[n, v] with z = h w^T, and its gradient, without ever
-// storing z as a whole.
+// The log-prob head: logp[n] = z[n, targets[n]] - log sum_v exp z[n, v] with z = h w^T, and its gradient,
+// without ever storing z as a whole.
 //
-// Forward: tiles of kRows x kColumns logits live in a thread's scratch; each leaves a (max, sum) pair per row, and the
-// pairs are merged in order of the vocabulary (Milakov and Gimelshein, 2018).
-// Backward: logits are computed again for a block of the vocabulary and all rows, turned into
-// dz = g (onehot - exp(z - lse)), and multiplied twice: dw[block] += dz^T h, dh += dz w[block]. Each row of
-// dw is visited once.
+// Forward: tiles of kRows x kColumns logits live in a thread's scratch; each leaves a (max, sum) pair per
+// row, and the pairs are merged in order of the vocabulary (Milakov and Gimelshein, 2018). Backward: logits
+// are computed again for a block of the vocabulary and all rows, turned into dz = g (onehot - exp(z - lse)),
+// and multiplied twice: dw[block] += dz^T h, dh += dz w[block]. Each row of dw is visited once.
 #include <cmath>
 #include <vector>
 
@@ -19,20 +18,21 @@ namespace outright::cpu {
 
 namespace {
 
-constexpr int64_t kRows = 256;                         // of a tile of logits
-constexpr int64_t kColumns = 256;                      // of a tile of logits
-constexpr int64_t kRowsAtOnce = 4096;                  // rows whose partial results are kept at a time
-constexpr int64_t kBlockColumns = 4096;                // of a block of logit gradients that multiplies well
-constexpr int64_t kCachedFloats = int64_t{2} << 20;    // logit gradients that the last-level cache holds
-constexpr int64_t kBlockFloats = int64_t{8} << 20;     // logit gradients held at a time, if the rows allow it
+constexpr int64_t kRows = 256;                       // of a tile of logits
+constexpr int64_t kColumns = 256;                    // of a tile of logits
+constexpr int64_t kRowsAtOnce = 4096;                // rows whose partial results are kept at a time
+constexpr int64_t kBlockColumns = 4096;              // of a block of logit gradients that multiplies well
+constexpr int64_t kCachedFloats = int64_t{2} << 20;  // logit gradients that the last-level cache holds
+constexpr int64_t kBlockFloats = int64_t{8} << 20;   // logit gradients held at a time, if the rows allow it
 
 double work(int64_t N, int64_t D, int64_t V) {
   return 2.0 * static_cast<double>(N) * static_cast<double>(D) * static_cast<double>(V);
 }
 
-// Columns of the vocabulary whose gradients are held at a time: as many as stay in the cache, or, where these are few,
-// up to kBlockColumns; whole tiles, at least one. On one core of a Zen 4 with N 512, D 128, V 50304 the backward pass
-// runs at 68 GFLOP/s with 8 M floats and at 80 with 2 M; with N 2048 at 62 with 1024 columns and at 74 with 4096.
+// Columns of the vocabulary whose gradients are held at a time: as many as stay in the cache, or, where these
+// are few, up to kBlockColumns; whole tiles, at least one. On one core of a Zen 4 with N 512, D 128, V 50304
+// the backward pass runs at 68 GFLOP/s with 8 M floats and at 80 with 2 M; with N 2048 at 62 with 1024
+// columns and at 74 with 4096.
 int64_t block_width(int64_t N, int64_t V) {
   const int64_t rows = std::max<int64_t>(1, N);
   const int64_t fit = std::max(kCachedFloats / rows, std::min(kBlockColumns, kBlockFloats / rows));
@@ -46,7 +46,8 @@ struct Partial {
 Partial partial_of(const float* z, int64_t n) {
   Vec largest = splat(-INFINITY);
   for_vectors(n, [&](int64_t i, int64_t lanes) {
-    const Vec v = lanes == kLanes ? load(z + i) : select(first_lanes(lanes), load_first(z + i, lanes), largest);
+    const Vec v =
+        lanes == kLanes ? load(z + i) : select(first_lanes(lanes), load_first(z + i, lanes), largest);
     largest = max(v, largest);
   });
   const float top = max_lanes(largest);
@@ -60,8 +61,9 @@ Partial partial_of(const float* z, int64_t n) {
 
 }  // namespace
 
-void logprob_head(Device& device, const outright_tensor* h, const outright_tensor* w, const outright_tensor* targets,
-                  const outright_tensor* logp, const outright_tensor* lse, int64_t N, int64_t D, int64_t V) {
+void logprob_head(Device& device, const outright_tensor* h, const outright_tensor* w,
+                  const outright_tensor* targets, const outright_tensor* logp, const outright_tensor* lse,
+                  int64_t N, int64_t D, int64_t V) {
   Check check("logprob_head");
   check.sizes({{"N", N}, {"D", D}, {"V", V}});
   const float* H = check.input(h, "h", {N, D});
@@ -120,16 +122,17 @@ namespace {
 
 // Logits of one row become their gradients: g (onehot - exp(z - lse)), with 1 - p at the target from logp.
 void logit_gradients(float* z, int64_t n, int64_t target, float lse, float logp, float g) {
-  for_vectors(n, [&](int64_t i, int64_t lanes) { store_n(z + i, exp(load_n(z + i, lanes) - lse) * -g, lanes); });
+  for_vectors(n,
+              [&](int64_t i, int64_t lanes) { store_n(z + i, exp(load_n(z + i, lanes) - lse) * -g, lanes); });
   if (target >= 0 && target < n) z[target] = -std::expm1(logp) * g;
 }
 
 }  // namespace
 
 void logprob_head_backward(Device& device, const outright_tensor* h, const outright_tensor* w,
-                           const outright_tensor* targets, const outright_tensor* lse, const outright_tensor* logp,
-                           const outright_tensor* g, const outright_tensor* dh, const outright_tensor* dw, int64_t N,
-                           int64_t D, int64_t V, int32_t accumulate) {
+                           const outright_tensor* targets, const outright_tensor* lse,
+                           const outright_tensor* logp, const outright_tensor* g, const outright_tensor* dh,
+                           const outright_tensor* dw, int64_t N, int64_t D, int64_t V, int32_t accumulate) {
   Check check("logprob_head_backward");
   check.sizes({{"N", N}, {"D", D}, {"V", V}});
   const float* H = check.input(h, "h", {N, D});
@@ -174,8 +177,8 @@ void logprob_head_backward(Device& device, const outright_tensor* h, const outri
       const Range some = logits.row(tile);
       const Range columns = logits.column(tile);
       float* z = dz + some.begin * n + columns.begin;
-      product.nt(some.size(), columns.size(), D, h_rows + some.begin * D, D, W + (first + columns.begin) * D, D, z, n,
-                 false, device.thread_scratch(thread));
+      product.nt(some.size(), columns.size(), D, h_rows + some.begin * D, D, W + (first + columns.begin) * D,
+                 D, z, n, false, device.thread_scratch(thread));
       for (int64_t a = some.begin; a < some.end; ++a, z += n) {
         const int64_t row = rows[static_cast<size_t>(a)];
         logit_gradients(z, columns.size(), TARGETS[row] - first - columns.begin, LSE[row], LOGP[row], G[row]);
@@ -208,13 +211,12 @@ void head_workspace_bytes(Device& device, int64_t N, int64_t D, int64_t V, int64
   check.host(bytes, "bytes", 1);
   const Product& product = *device.product;
   const int64_t forward_shared = (2 * ceil_div(V, kColumns) + 1) * std::min(N, kRowsAtOnce);
-  const int64_t width = block_width(N, V);
-  // Fewer rows than N may take a wider block, but never more than kBlockFloats or one tile per row.
-  const int64_t gradients = std::max(std::min(kBlockFloats, N * V), N * width);
+  // Rows of weight zero are left out, so this bounds A * block_width(A, V) over all A <= N.
+  const int64_t gradients =
+      std::min(N * V, std::max({kCachedFloats, std::min(kBlockColumns * N, kBlockFloats), kColumns * N}));
   const int64_t backward_shared = aligned(gradients) + 2 * aligned(N * D) + 2 * N;
-  const int64_t widest = std::min(V, kBlockFloats);
   const int64_t forward_thread = kRows * kColumns + product.scratch(kColumns, D);
-  const int64_t backward_thread = product.scratch(kColumns, std::max({D, N, widest}));
+  const int64_t backward_thread = product.scratch(kColumns, std::max({D, N, std::min(V, kCachedFloats)}));
   const int64_t floats = std::max(forward_shared, backward_shared) + 64 +
                          device.pool.threads() * (std::max(forward_thread, backward_thread) + 64);
   *bytes = floats * static_cast<int64_t>(sizeof(float));

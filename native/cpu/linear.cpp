@@ -15,16 +15,18 @@ double product_work(int64_t M, int64_t N, int64_t K) {
 // db[n] += sum_m dy[m, n] in float64, in order of m.
 void add_column_sums(Device& device, const float* dy, float* db, int64_t M, int64_t N) {
   constexpr int64_t kColumns = 64;
-  device.pool.run(ceil_div(N, kColumns), static_cast<double>(M) * static_cast<double>(N), [&](int64_t tile, int) {
-    const Range columns = part(tile, kColumns, N);
-    double sums[kColumns] = {};
-    for (int64_t m = 0; m < M; ++m)
-      for (int64_t n = 0; n < columns.size(); ++n) sums[n] += static_cast<double>(dy[m * N + columns.begin + n]);
-    for (int64_t n = 0; n < columns.size(); ++n) {
-      float& sum = db[columns.begin + n];
-      sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
-    }
-  });
+  device.pool.run(ceil_div(N, kColumns), static_cast<double>(M) * static_cast<double>(N),
+                  [&](int64_t tile, int) {
+                    const Range columns = part(tile, kColumns, N);
+                    double sums[kColumns] = {};
+                    for (int64_t m = 0; m < M; ++m)
+                      for (int64_t n = 0; n < columns.size(); ++n)
+                        sums[n] += static_cast<double>(dy[m * N + columns.begin + n]);
+                    for (int64_t n = 0; n < columns.size(); ++n) {
+                      float& sum = db[columns.begin + n];
+                      sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
+                    }
+                  });
 }
 
 }  // namespace
@@ -41,13 +43,13 @@ void linear(Device& device, const outright_tensor* x, const outright_tensor* w, 
 
   const Product& product = *device.product;
   const Grid grid(M, N);
-  device.reserve_threads(product.scratch(grid.step, K));
+  device.reserve_threads(product.scratch(grid.column_step, K));
   device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
     const Range rows = grid.row(tile);
     const Range columns = grid.column(tile);
     float* corner = Y + rows.begin * N + columns.begin;
-    product.nt(rows.size(), columns.size(), K, X + rows.begin * K, K, W + columns.begin * K, K, corner, N, false,
-               device.thread_scratch(thread));
+    product.nt(rows.size(), columns.size(), K, X + rows.begin * K, K, W + columns.begin * K, K, corner, N,
+               false, device.thread_scratch(thread));
     if (!B) return;
     for (int64_t m = 0; m < rows.size(); ++m)
       for (int64_t n = 0; n < columns.size(); ++n) corner[m * N + n] += B[columns.begin + n];
@@ -65,7 +67,7 @@ void linear_backward_input(Device& device, const outright_tensor* dy, const outr
 
   const Product& product = *device.product;
   const Grid grid(M, K);
-  device.reserve_threads(product.scratch(grid.step, N));
+  device.reserve_threads(product.scratch(grid.column_step, N));
   device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
     const Range rows = grid.row(tile);
     const Range columns = grid.column(tile);
@@ -75,7 +77,8 @@ void linear_backward_input(Device& device, const outright_tensor* dy, const outr
 }
 
 void linear_backward_weight(Device& device, const outright_tensor* dy, const outright_tensor* x,
-                            const outright_tensor* dw, const outright_tensor* db, int64_t M, int64_t N, int64_t K) {
+                            const outright_tensor* dw, const outright_tensor* db, int64_t M, int64_t N,
+                            int64_t K) {
   Check check("linear_backward_weight");
   check.sizes({{"M", M}, {"N", N}, {"K", K}});
   const float* DY = check.input(dy, "dy", {M, N});
@@ -87,7 +90,7 @@ void linear_backward_weight(Device& device, const outright_tensor* dy, const out
   if (DB) add_column_sums(device, DY, DB, M, N);
   const Product& product = *device.product;
   const Grid grid(N, K);
-  device.reserve_threads(product.scratch(grid.step, M));
+  device.reserve_threads(product.scratch(grid.column_step, M));
   device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
     const Range rows = grid.row(tile);
     const Range columns = grid.column(tile);

@@ -34,8 +34,8 @@ void sft_nll(Device&, const outright_tensor* logp, const outright_tensor* weight
   *loss = total;
 }
 
-void sequence_sums(Device&, const outright_tensor* logp, const outright_tensor* offsets, double* sums, int64_t N,
-                   int64_t S) {
+void sequence_sums(Device&, const outright_tensor* logp, const outright_tensor* offsets, double* sums,
+                   int64_t N, int64_t S) {
   Check check("sequence_sums");
   check.sizes({{"N", N}, {"S", S}});
   check.host(sums, "sums", S);
@@ -44,9 +44,9 @@ void sequence_sums(Device&, const outright_tensor* logp, const outright_tensor* 
   for (int64_t s = 0; s < S; ++s) sums[s] = sum(LOGP, OFFSETS[s], OFFSETS[s + 1]);
 }
 
-void dpo_sigmoid(Device&, const outright_tensor* logp, const outright_tensor* offsets, const double* reference,
-                 const outright_tensor* g, double* metrics, int64_t N, int64_t P, double beta, double scale,
-                 double* total) {
+void dpo_sigmoid(Device&, const outright_tensor* logp, const outright_tensor* offsets,
+                 const double* reference, const outright_tensor* g, double* metrics, int64_t N, int64_t P,
+                 double beta, double scale, double* total) {
   Check check("dpo_sigmoid");
   check.sizes({{"N", N}, {"P", P}});
   check.host(reference, "reference", P);

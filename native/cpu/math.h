@@ -5,9 +5,9 @@
 
 namespace outright::cpu {
 
-// e^x with at most 2 units in the last place of error wherever the result is a normal float32; below it rounds to a
-// subnormal or zero, above it is infinite. Range reduction by multiples of ln 2 and the degree-6 polynomial of Cephes
-// (Moshier, expf).
+// e^x with at most 2 units in the last place of error wherever the result is a normal float32; below it
+// rounds to a subnormal or zero, above it is infinite. Range reduction by multiples of ln 2 and the degree-6
+// polynomial of Cephes (Moshier, expf).
 inline Vec exp(Vec x) {
   x = select(x > 89.0f, splat(89.0f), x);      // above every finite result
   x = select(x < -104.0f, splat(-104.0f), x);  // below half the smallest subnormal

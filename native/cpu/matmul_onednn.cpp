@@ -1,8 +1,9 @@
 // oneDNN's single-precision product (dnnl_sgemm), found at run time; nothing of it is needed to build.
 //
-// It is called on one thread for tiles of our own pool. What the interface promises about rows (product.h) the library
-// does not promise itself: rows are padded to whole groups of 16, and on opening the device we check on a few shapes
-// that a row's bits do not depend on m or on its place. A library that fails the check is not used.
+// It is called on one thread for tiles of our own pool. What the interface promises about rows (product.h)
+// the library does not promise itself: rows are padded to whole groups of 16, and on opening the device we
+// check on a few shapes that a row's bits do not depend on m, on its place or on cuts of n. A library that
+// fails the check is not used.
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -28,7 +29,8 @@ constexpr int64_t kGroup = 16;
 
 class OneDnn final : public Product {
  public:
-  OneDnn(Sgemm sgemm, void (*set_threads)(int), std::string description) : sgemm_(sgemm), set_threads_(set_threads) {
+  OneDnn(Sgemm sgemm, void (*set_threads)(int), std::string description)
+      : sgemm_(sgemm), set_threads_(set_threads) {
     description_ = std::move(description);
   }
 
@@ -64,19 +66,21 @@ class OneDnn final : public Product {
     for (int64_t i = 0; i < rest; ++i) std::copy_n(c_group + i * n, n, c + (whole + i) * ldc);
   }
 
-  void call(char transa, char transb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
-            int64_t ldb, float* c, int64_t ldc, bool accumulate) const {
+  void call(char transa, char transb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda,
+            const float* b, int64_t ldb, float* c, int64_t ldc, bool accumulate) const {
     if (m == 0 || n == 0) return;
     if (k == 0) {
       if (!accumulate)
         for (int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, 0.0f);
       return;
     }
-    // OpenMP builds of the library would start threads of their own; the setting belongs to the calling thread.
+    // OpenMP builds of the library would start threads of their own; the setting belongs to the calling
+    // thread.
     thread_local bool single = false;
     if (!single && set_threads_) set_threads_(1);
     single = true;
-    // It fails on bad arguments only, and those are checked before; a product must not pass unnoticed even so.
+    // It fails on bad arguments only, and those are checked before; a product must not pass unnoticed even
+    // so.
     if (sgemm_(transa, transb, m, n, k, 1.0f, a, lda, b, ldb, accumulate ? 1.0f : 0.0f, c, ldc) != 0)
       for (int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, __builtin_nanf(""));
   }
@@ -85,13 +89,14 @@ class OneDnn final : public Product {
   void (*set_threads_)(int);
 };
 
-// Do the rows of products keep their bits when m changes and when they move?
+// Do the rows of products keep their bits when m changes, when they move and when n is cut?
 bool rows_stand_alone(const Product& product) {
   struct Shape {
     int64_t n, k;
   };
   constexpr Shape kShapes[] = {{33, 13}, {64, 64}, {256, 128}, {96, 515}};
   constexpr int64_t kRows = 80;
+  constexpr int64_t kCut = 64;
   uint32_t state = 1;
   const auto next = [&state] {
     state = state * 1664525u + 1013904223u;
@@ -114,9 +119,22 @@ bool rows_stand_alone(const Product& product) {
           product.nn(m, n, k, rows, k, b.data(), ldb, c.data(), n, false, scratch.data());
       };
       multiply(0, kRows, whole);
+      for (int64_t column = 0; column < n; column += kCut) {  // columns [column, column + here) alone
+        const int64_t here = std::min(kCut, n - column);
+        const float* piece = b.data() + (transposed ? column * k : column);
+        if (transposed)
+          product.nt(kRows, here, k, a.data(), k, piece, ldb, part.data(), n, false, scratch.data());
+        else
+          product.nn(kRows, here, k, a.data(), k, piece, ldb, part.data(), n, false, scratch.data());
+        for (int64_t m = 0; m < kRows; ++m)
+          if (std::memcmp(part.data() + m * n, whole.data() + m * n + column,
+                          static_cast<size_t>(here) * sizeof(float)) != 0)
+            return false;
+      }
       for (const auto& [first, m] : {std::pair<int64_t, int64_t>{0, 1}, {7, 16}, {3, 37}, {11, 64}}) {
         multiply(first, m, part);
-        if (std::memcmp(part.data(), whole.data() + first * n, static_cast<size_t>(m) * N * sizeof(float)) != 0)
+        if (std::memcmp(part.data(), whole.data() + first * n, static_cast<size_t>(m) * N * sizeof(float)) !=
+            0)
           return false;
       }
     }
@@ -138,13 +156,14 @@ std::unique_ptr<Product> make_onednn_product(std::string* reason) {
       continue;
     }
     const Version v = *version();
-    const std::string description = "oneDNN " + std::to_string(v.major) + "." + std::to_string(v.minor) + "." +
-                                    std::to_string(v.patch) + " (" + name + ")";
+    const std::string description = "oneDNN " + std::to_string(v.major) + "." + std::to_string(v.minor) +
+                                    "." + std::to_string(v.patch) + " (" + name + ")";
     auto product = std::make_unique<OneDnn>(sgemm, set_threads, description);
     if (rows_stand_alone(*product)) return product;
-    *reason = description + " gives a row other bits when the number of rows changes";
+    *reason = description + " gives a row other bits in another tile";
   }
-  if (reason->empty()) *reason = "neither libdnnl.so.3 nor libdnnl.so.2 is found (Debian, Ubuntu: libdnnl3 or libdnnl2)";
+  if (reason->empty())
+    *reason = "neither libdnnl.so.3 nor libdnnl.so.2 is found (Debian, Ubuntu: libdnnl3 or libdnnl2)";
   return nullptr;
 }
 

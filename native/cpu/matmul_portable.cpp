@@ -1,7 +1,7 @@
 // Our own matrix product: packed panels and a register tile, as in BLIS (Van Zee and van de Geijn, 2015).
 //
-// One element of C is the sum of blocks of k, in order, each a chain of fused multiply-adds in order of k. Tiling over
-// m and n only says which elements are computed together, so it never changes a bit.
+// One element of C is the sum of blocks of k, in order, each a chain of fused multiply-adds in order of k.
+// Tiling over m and n only says which elements are computed together, so it never changes a bit.
 #include <algorithm>
 #include <utility>
 
@@ -50,13 +50,11 @@ inline void transpose(Vec (&rows)[kLanes]) {
   }
 }
 
-// Packs `count` (at most `width`) rows of x, k columns of each, into panel[k][width]; missing rows become zeros.
-// Writes up to kLanes - 1 floats past panel[k - 1].
+// Packs `count` (at most `width`) rows of x, k columns of each, into panel[k][width]; missing rows become
+// zeros.
 void pack_rows(const float* x, int64_t ldx, int64_t count, int64_t k, int64_t width, float* panel) {
   for (int64_t row = 0; row < width; row += kLanes) {
     const int64_t here = std::clamp<int64_t>(count - row, 0, kLanes);
-    // Panels are written front to back, so what a store spills over the panel's width is overwritten by the next
-    // one; the last columns of a panel whose width is no multiple of kLanes are cut instead.
     const int64_t keep = std::min<int64_t>(kLanes, width - row);
     for (int64_t depth = 0; depth < k; depth += kLanes) {
       const int64_t deep = std::min<int64_t>(kLanes, k - depth);
@@ -78,17 +76,21 @@ void pack_rows(const float* x, int64_t ldx, int64_t count, int64_t k, int64_t wi
   }
 }
 
-// Packs `count` (at most `width`) columns of x, k rows of each, into panel[k][width]; missing columns become zeros.
-void pack_columns(const float* x, int64_t ldx, int64_t count, int64_t k, int64_t width, float* panel) {
-  for (int64_t depth = 0; depth < k; ++depth, x += ldx, panel += width) {
-    for (int64_t column = 0; column < width; column += kLanes) {
-      const int64_t here = std::clamp<int64_t>(count - column, 0, kLanes);
-      const int64_t keep = std::min<int64_t>(kLanes, width - column);
-      const Vec v = here == kLanes ? load(x + column) : load_first(x + column, here);
-      if (keep == kLanes) {
-        store(panel + column, v);
-      } else {
-        store_first(panel + column, v, keep);
+// Packs `count` columns of x, k rows of each, into panels[ceil(count / width)][k][width]; missing columns
+// become zeros. Goes along the rows of x, which lie far apart.
+void pack_columns(const float* x, int64_t ldx, int64_t count, int64_t k, int64_t width, float* panels) {
+  for (int64_t depth = 0; depth < k; ++depth, x += ldx) {
+    float* target = panels + depth * width;
+    for (int64_t first = 0; first < count; first += width, target += k * width) {
+      for (int64_t column = 0; column < width; column += kLanes) {
+        const int64_t here = std::clamp<int64_t>(count - first - column, 0, kLanes);
+        const int64_t keep = std::min<int64_t>(kLanes, width - column);
+        const float* source = x + first + column;
+        const Vec v = here == kLanes ? load(source) : load_first(source, here);
+        if (keep == kLanes)
+          store(target + column, v);
+        else
+          store_first(target + column, v, keep);
       }
     }
   }
@@ -96,7 +98,8 @@ void pack_columns(const float* x, int64_t ldx, int64_t count, int64_t k, int64_t
 
 // C[R, n] (+)= the product of two packed panels, a[k][kRows] and b[k][kColumns]; n <= kColumns.
 template <int R>
-void register_tile(int64_t k, const float* a, const float* b, float* c, int64_t ldc, int64_t n, bool accumulate) {
+void register_tile(int64_t k, const float* a, const float* b, float* c, int64_t ldc, int64_t n,
+                   bool accumulate) {
   Vec sum[R][2] = {};
   for (int64_t depth = 0; depth < k; ++depth, a += kRows, b += kColumns) {
     const Vec b0 = load(b);
@@ -157,18 +160,20 @@ class Portable final : public Product {
   int64_t scratch(int64_t, int64_t) const override { return kDepth * (kBlockM + kBlockN); }
 
  private:
+  // Packs rows or columns [first, first + count) of an operand, [depth, depth + k) of the other side.
   template <Order order>
-  static void pack(const float* x, int64_t ldx, int64_t first, int64_t count, int64_t depth, int64_t k, int64_t width,
-                   float* panel) {
-    if constexpr (order == Order::kRowsAreK)
-      pack_rows(x + first * ldx + depth, ldx, count, k, width, panel);
+  static void pack(const float* x, int64_t ldx, int64_t first, int64_t count, int64_t depth, int64_t k,
+                   int64_t width, float* panels) {
+    if constexpr (order == Order::kColumnsAreK)
+      pack_columns(x + depth * ldx + first, ldx, count, k, width, panels);
     else
-      pack_columns(x + depth * ldx + first, ldx, count, k, width, panel);
+      for (int64_t i = 0; i < count; i += width)
+        pack_rows(x + (first + i) * ldx + depth, ldx, std::min(width, count - i), k, width, panels + i * k);
   }
 
   template <Order order_a, Order order_b>
-  static void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
-                       float* c, int64_t ldc, bool accumulate, float* scratch) {
+  static void multiply(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
+                       int64_t ldb, float* c, int64_t ldc, bool accumulate, float* scratch) {
     if (k == 0) {
       if (!accumulate)
         for (int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, 0.0f);
@@ -182,13 +187,10 @@ class Portable final : public Product {
       const bool add = accumulate || depth > 0;
       for (int64_t column = 0; column < n; column += kBlockN) {
         const int64_t nb = std::min(kBlockN, n - column);
-        for (int64_t j = 0; j < nb; j += kColumns)
-          pack<order_b>(b, ldb, column + j, std::min<int64_t>(kColumns, nb - j), depth, kb, kColumns,
-                        packed_b + j * kb);
+        pack<order_b>(b, ldb, column, nb, depth, kb, kColumns, packed_b);
         for (int64_t row = 0; row < m; row += kBlockM) {
           const int64_t mb = std::min(kBlockM, m - row);
-          for (int64_t i = 0; i < mb; i += kRows)
-            pack<order_a>(a, lda, row + i, std::min<int64_t>(kRows, mb - i), depth, kb, kRows, packed_a + i * kb);
+          pack<order_a>(a, lda, row, mb, depth, kb, kRows, packed_a);
           for (int64_t j = 0; j < nb; j += kColumns) {
             for (int64_t i = 0; i < mb; i += kRows) {
               const RegisterTile tile =

@@ -15,7 +15,8 @@ struct Span {
   size_t bytes;
 };
 
-Span span(const Check& check, const outright_tensor* tensor, const char* name, int64_t offset, int64_t count) {
+Span span(const Check& check, const outright_tensor* tensor, const char* name, int64_t offset,
+          int64_t count) {
   if (!tensor) check.invalid("%s is missing", name);
   const int64_t size = dtype_bytes(tensor->dtype);
   if (size == 0)
@@ -45,13 +46,14 @@ void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* ten
 void release(Device& device, const outright_tensor* tensor) {
   const Check check("free");
   check.host(tensor, "tensor", 1);
-  if (!device.allocator.release(tensor->data)) check.invalid("the pointer is not a live buffer of this device");
+  if (!device.allocator.release(tensor->data))
+    check.invalid("the pointer is not a live buffer of this device");
 }
 
 void memory_stats(Device& device, outright_memory_stats* stats) {
   const Allocator& allocator = device.allocator;
-  *stats = {allocator.live_bytes(), allocator.peak_bytes(), allocator.cached_bytes(), allocator.live_buffers(),
-            device.workspace_bytes()};
+  *stats = {allocator.live_bytes(), allocator.peak_bytes(), allocator.cached_bytes(),
+            allocator.live_buffers(), device.workspace_bytes()};
 }
 
 void reset_peak(Device& device) { device.allocator.reset_peak(); }

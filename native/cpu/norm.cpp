@@ -14,16 +14,17 @@ constexpr int64_t kRows = 16;  // of one tile
 
 template <typename Body>
 void for_rows(Device& device, int64_t T, int64_t D, const Body& body) {
-  device.pool.run(ceil_div(T, kRows), 8.0 * static_cast<double>(T) * static_cast<double>(D), [&](int64_t tile, int) {
-    const Range rows = part(tile, kRows, T);
-    for (int64_t t = rows.begin; t < rows.end; ++t) body(t);
-  });
+  device.pool.run(ceil_div(T, kRows), 8.0 * static_cast<double>(T) * static_cast<double>(D),
+                  [&](int64_t tile, int) {
+                    const Range rows = part(tile, kRows, T);
+                    for (int64_t t = rows.begin; t < rows.end; ++t) body(t);
+                  });
 }
 
-// dw[d] += sum_t dy[t,d] (x[t,d] - mean[t]) rstd[t] and db[d] += sum_t dy[t,d], in float64 in order of t. Threads
-// share the columns. Without a mean it is zero; without db no sum is kept.
-void add_parameter_gradients(Device& device, const float* dy, const float* x, const float* mean, const float* rstd,
-                             float* dw, float* db, int64_t T, int64_t D) {
+// dw[d] += sum_t dy[t,d] (x[t,d] - mean[t]) rstd[t] and db[d] += sum_t dy[t,d], in float64 in order of t.
+// Threads share the columns. Without a mean it is zero; without db no sum is kept.
+void add_parameter_gradients(Device& device, const float* dy, const float* x, const float* mean,
+                             const float* rstd, float* dw, float* db, int64_t T, int64_t D) {
   constexpr int64_t kColumns = 32;
   const auto wide = [](float value) { return static_cast<double>(value); };
   device.pool.run(ceil_div(D, kColumns), 8.0 * static_cast<double>(T) * static_cast<double>(D),
@@ -52,16 +53,18 @@ void add_parameter_gradients(Device& device, const float* dy, const float* x, co
 }
 
 // dx (+)= rstd (a - mean(a) - xhat mean(a xhat)) for one row, a = dy w; RMSNorm leaves mean(a) out.
-void backward_row(const float* dy, const float* x, const float* w, float mean, float rstd, float* dx, int64_t D,
-                  bool centred, bool accumulate) {
+void backward_row(const float* dy, const float* x, const float* w, float mean, float rstd, float* dx,
+                  int64_t D, bool centred, bool accumulate) {
   const float inverse = 1.0f / static_cast<float>(D);
   const auto a = [&](int64_t d, int64_t n) { return load_n(dy + d, n) * load_n(w + d, n); };
   const auto xhat = [&](int64_t d, int64_t n) { return (load_n(x + d, n) - mean) * rstd; };
   // Beyond the row a is zero, and so is the product, as long as xhat is finite: cut it where it is not.
-  const float a_xhat = row_sum(D, [&](int64_t d, int64_t n) {
-    const Vec product = a(d, n) * xhat(d, n);
-    return n == kLanes ? product : select(first_lanes(n), product, Vec{});
-  }) * inverse;
+  const float a_xhat = row_sum(D,
+                               [&](int64_t d, int64_t n) {
+                                 const Vec product = a(d, n) * xhat(d, n);
+                                 return n == kLanes ? product : select(first_lanes(n), product, Vec{});
+                               }) *
+                       inverse;
   const float a_mean = centred ? row_sum(D, a) * inverse : 0.0f;
   for_vectors(D, [&](int64_t d, int64_t n) {
     const Vec gradient = (a(d, n) - a_mean - xhat(d, n) * a_xhat) * rstd;
@@ -87,7 +90,8 @@ void rms_norm(Device& device, const outright_tensor* x, const outright_tensor* w
       const Vec v = load_n(row + d, n);
       return v * v;
     });
-    const float r = static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
+    const float r =
+        static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
     RSTD[t] = r;
     for_vectors(D, [&](int64_t d, int64_t n) {
       store_n(Y + t * D + d, load_n(row + d, n) * r * load_n(W + d, n), n);
@@ -95,9 +99,9 @@ void rms_norm(Device& device, const outright_tensor* x, const outright_tensor* w
   });
 }
 
-void rms_norm_backward(Device& device, const outright_tensor* dy, const outright_tensor* x, const outright_tensor* w,
-                       const outright_tensor* rstd, const outright_tensor* dx, const outright_tensor* dw, int64_t T,
-                       int64_t D, int32_t accumulate) {
+void rms_norm_backward(Device& device, const outright_tensor* dy, const outright_tensor* x,
+                       const outright_tensor* w, const outright_tensor* rstd, const outright_tensor* dx,
+                       const outright_tensor* dw, int64_t T, int64_t D, int32_t accumulate) {
   Check check("rms_norm_backward");
   check.sizes({{"T", T}, {"D", D}});
   const float* DY = check.input(dy, "dy", {T, D});
@@ -129,12 +133,14 @@ void layer_norm(Device& device, const outright_tensor* x, const outright_tensor*
 
   for_rows(device, T, D, [&](int64_t t) {
     const float* row = X + t * D;
-    const float m = row_sum(D, [&](int64_t d, int64_t n) { return load_n(row + d, n); }) / static_cast<float>(D);
+    const float m =
+        row_sum(D, [&](int64_t d, int64_t n) { return load_n(row + d, n); }) / static_cast<float>(D);
     const float squares = row_sum(D, [&](int64_t d, int64_t n) {
       const Vec v = load_n(row + d, n) - m;
       return n == kLanes ? v * v : select(first_lanes(n), v * v, Vec{});
     });
-    const float r = static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
+    const float r =
+        static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
     MEAN[t] = m;
     RSTD[t] = r;
     for_vectors(D, [&](int64_t d, int64_t n) {
@@ -145,8 +151,8 @@ void layer_norm(Device& device, const outright_tensor* x, const outright_tensor*
 
 void layer_norm_backward(Device& device, const outright_tensor* dy, const outright_tensor* x,
                          const outright_tensor* w, const outright_tensor* mean, const outright_tensor* rstd,
-                         const outright_tensor* dx, const outright_tensor* dw, const outright_tensor* db, int64_t T,
-                         int64_t D, int32_t accumulate) {
+                         const outright_tensor* dx, const outright_tensor* dw, const outright_tensor* db,
+                         int64_t T, int64_t D, int32_t accumulate) {
   Check check("layer_norm_backward");
   check.sizes({{"T", T}, {"D", D}});
   const float* DY = check.input(dy, "dy", {T, D});

@@ -39,26 +39,30 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
   int64_t elements = 0;
   const std::vector<Chunk> chunks = chunks_of(tensors, n, &elements);
   std::vector<double> sums(chunks.size());
-  device.pool.run(static_cast<int64_t>(chunks.size()), 2.0 * static_cast<double>(elements), [&](int64_t c, int) {
-    const auto [tensor, range] = chunks[static_cast<size_t>(c)];
-    const float* x = static_cast<const float*>(tensors[tensor].data);
-    constexpr int kSums = 16;
-    double partial[kSums] = {};
-    int64_t i = range.begin;
-    for (; i + kSums <= range.end; i += kSums)
-      for (int j = 0; j < kSums; ++j) partial[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
-    for (int j = 0; i < range.end; ++i, ++j) partial[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-    double sum = 0;
-    for (const double value : partial) sum += value;
-    sums[static_cast<size_t>(c)] = sum;
-  });
+  device.pool.run(static_cast<int64_t>(chunks.size()), 2.0 * static_cast<double>(elements),
+                  [&](int64_t c, int) {
+                    const auto [tensor, range] = chunks[static_cast<size_t>(c)];
+                    const float* x = static_cast<const float*>(tensors[tensor].data);
+                    constexpr int kSums = 16;
+                    double partial[kSums] = {};
+                    int64_t i = range.begin;
+                    for (; i + kSums <= range.end; i += kSums)
+                      for (int j = 0; j < kSums; ++j)
+                        partial[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+                    for (int j = 0; i < range.end; ++i, ++j)
+                      partial[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+                    double sum = 0;
+                    for (const double value : partial) sum += value;
+                    sums[static_cast<size_t>(c)] = sum;
+                  });
   double total = 0;
   for (const double sum : sums) total += sum;
   *norm = std::sqrt(total);
 }
 
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* grads, const outright_tensor* m,
-           const outright_tensor* v, int64_t n, const outright_adamw_settings* settings) {
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* grads,
+           const outright_tensor* m, const outright_tensor* v, int64_t n,
+           const outright_adamw_settings* settings) {
   const Check check("adamw");
   check.sizes({{"n", n}});
   check.host(settings, "settings", 1);
@@ -91,26 +95,27 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
 
   int64_t elements = 0;
   const std::vector<Chunk> chunks = chunks_of(params, n, &elements);
-  device.pool.run(static_cast<int64_t>(chunks.size()), 20.0 * static_cast<double>(elements), [&](int64_t c, int) {
-    const auto [tensor, range] = chunks[static_cast<size_t>(c)];
-    const auto at = [&](const outright_tensor* list) {
-      return static_cast<float*>(list[tensor].data) + range.begin;
-    };
-    float* p = at(params);
-    const float* grad = at(grads);
-    float* m_at = at(m);
-    float* v_at = at(v);
-    for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
-      const Vec g = load_n(grad + i, lanes) * grad_scale;
-      const Vec first = load_n(m_at + i, lanes) * beta1 + g * rest1;
-      const Vec second = load_n(v_at + i, lanes) * beta2 + g * g * rest2;
-      const Vec decayed = load_n(p + i, lanes) * keep;
-      const Vec update = first / (sqrt(second) / root_bias2 + eps);
-      store_n(m_at + i, first, lanes);
-      store_n(v_at + i, second, lanes);
-      store_n(p + i, decayed - update * step_size, lanes);
-    });
-  });
+  device.pool.run(static_cast<int64_t>(chunks.size()), 20.0 * static_cast<double>(elements),
+                  [&](int64_t c, int) {
+                    const auto [tensor, range] = chunks[static_cast<size_t>(c)];
+                    const auto at = [&](const outright_tensor* list) {
+                      return static_cast<float*>(list[tensor].data) + range.begin;
+                    };
+                    float* p = at(params);
+                    const float* grad = at(grads);
+                    float* m_at = at(m);
+                    float* v_at = at(v);
+                    for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
+                      const Vec g = load_n(grad + i, lanes) * grad_scale;
+                      const Vec first = load_n(m_at + i, lanes) * beta1 + g * rest1;
+                      const Vec second = load_n(v_at + i, lanes) * beta2 + g * g * rest2;
+                      const Vec decayed = load_n(p + i, lanes) * keep;
+                      const Vec update = first / (sqrt(second) / root_bias2 + eps);
+                      store_n(m_at + i, first, lanes);
+                      store_n(v_at + i, second, lanes);
+                      store_n(p + i, decayed - update * step_size, lanes);
+                    });
+                  });
 }
 
 }  // namespace outright::cpu

@@ -8,8 +8,10 @@ namespace outright::cpu {
 
 namespace {
 
-// Turns the pairs (x[i], x[i + half]) of one head by the angles whose cosines and sines are given. x may be y.
-void turn(const float* x, const float* cos, const float* sin, float* y, int64_t half, float sign, bool accumulate) {
+// Turns the pairs (x[i], x[i + half]) of one head by the angles whose cosines and sines are given. x may be
+// y.
+void turn(const float* x, const float* cos, const float* sin, float* y, int64_t half, float sign,
+          bool accumulate) {
   for_vectors(half, [&](int64_t i, int64_t n) {
     const Vec c = load_n(cos + i, n);
     const Vec s = load_n(sin + i, n) * sign;
@@ -31,15 +33,22 @@ void pass(const float* x, float* y, int64_t count, bool accumulate) {
 
 void rotary(Device& device, const outright_tensor* x, const outright_tensor* cos, const outright_tensor* sin,
             const outright_tensor* positions, const outright_tensor* y, int64_t T, int64_t slots, int64_t C,
-            int64_t R, int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse, int32_t accumulate) {
+            int64_t R, int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse,
+            int32_t accumulate) {
   Check check("rotary");
-  check.sizes({{"T", T}, {"slots", slots}, {"C", C}, {"R", R}, {"rotated", rotated}, {"max_positions", max_positions}});
+  check.sizes({{"T", T},
+               {"slots", slots},
+               {"C", C},
+               {"R", R},
+               {"rotated", rotated},
+               {"max_positions", max_positions}});
   if (R > C || R % 2 != 0)
     check.invalid("R is %lld: an even number up to C = %lld is needed", static_cast<long long>(R),
                   static_cast<long long>(C));
   if (period < 1 || rotated > period || slots % period != 0)
-    check.invalid("slots %lld, period %lld and rotated %lld do not fit: rotated <= period, which divides slots",
-                  static_cast<long long>(slots), static_cast<long long>(period), static_cast<long long>(rotated));
+    check.invalid(
+        "slots %lld, period %lld and rotated %lld do not fit: rotated <= period, which divides slots",
+        static_cast<long long>(slots), static_cast<long long>(period), static_cast<long long>(rotated));
   const float* X = check.input(x, "x", {T, slots, C});
   const float* COS = check.input(cos, "cos", {max_positions, R / 2});
   const float* SIN = check.input(sin, "sin", {max_positions, R / 2});

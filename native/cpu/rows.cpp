@@ -7,8 +7,8 @@
 
 namespace outright::cpu {
 
-void gather_rows(Device& device, const outright_tensor* x, const outright_tensor* rows, const outright_tensor* y,
-                 int64_t N, int64_t T, int64_t D) {
+void gather_rows(Device& device, const outright_tensor* x, const outright_tensor* rows,
+                 const outright_tensor* y, int64_t N, int64_t T, int64_t D) {
   Check check("gather_rows");
   check.sizes({{"N", N}, {"T", T}, {"D", D}});
   const int32_t* ROWS = check.indices(rows, "rows", N, T);

@@ -1,4 +1,5 @@
-// Who sees whom in a flat row: token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j < skip_to[t].
+// Who sees whom in a flat row: token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j <
+// skip_to[t].
 #pragma once
 
 #include <algorithm>
@@ -10,8 +11,8 @@
 
 namespace outright::cpu {
 
-// Consecutive tokens [begin, end) that share one rule. Token t sees the keys [before.begin, before.end), which lie
-// ahead of the skip, then [after, t].
+// Consecutive tokens [begin, end) that share one rule. Token t sees the keys [before.begin, before.end),
+// which lie ahead of the skip, then [after, t].
 struct Run {
   int64_t begin, end;
   Range before;

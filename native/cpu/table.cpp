@@ -49,12 +49,15 @@ struct Entry<operation> {
 outright_status open(const outright_open_options* options, outright_device** device) {
   if (!device) return OUTRIGHT_INVALID;
   *device = nullptr;
-  return guarded(lost_error, [&] { *device = new outright_device(options ? *options : outright_open_options{}); });
+  return guarded(lost_error,
+                 [&] { *device = new outright_device(options ? *options : outright_open_options{}); });
 }
 
 void close(outright_device* device) { delete device; }
 
-const char* last_error(outright_device* device) { return device ? device->error.c_str() : lost_error.c_str(); }
+const char* last_error(outright_device* device) {
+  return device ? device->error.c_str() : lost_error.c_str();
+}
 
 }  // namespace
 

@@ -29,10 +29,13 @@ std::string first_line(const char* path) {
 // CPU time per wall time that the control group grants; infinite without a limit.
 double cgroup_cpus() {
   double quota = 0, period = 0;
-  if (std::sscanf(first_line("/sys/fs/cgroup/cpu.max").c_str(), "%lf %lf", &quota, &period) == 2 && period > 0)
+  if (std::sscanf(first_line("/sys/fs/cgroup/cpu.max").c_str(), "%lf %lf", &quota, &period) == 2 &&
+      period > 0)
     return quota / period;
-  if (std::sscanf(first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").c_str(), "%lf", &quota) == 1 && quota > 0 &&
-      std::sscanf(first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us").c_str(), "%lf", &period) == 1 && period > 0)
+  if (std::sscanf(first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us").c_str(), "%lf", &quota) == 1 &&
+      quota > 0 &&
+      std::sscanf(first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us").c_str(), "%lf", &period) == 1 &&
+      period > 0)
     return quota / period;
   return INFINITY;
 }

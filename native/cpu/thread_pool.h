@@ -1,8 +1,9 @@
 // A pool of threads that share the tiles of one operation.
 //
-// Tiles are handed out one at a time, so a thread that a busy neighbour slows down takes fewer of them. All waiting
-// is on condition variables: nothing spins. A worker that wakes up after the last tile is gone is not waited for.
-// Which thread computes a tile is left to chance; operations are written so that this never shows in a result.
+// Tiles are handed out one at a time, so a thread that a busy neighbour slows down takes fewer of them. All
+// waiting is on condition variables: nothing spins. A worker that wakes up after the last tile is gone is not
+// waited for. Which thread computes a tile is left to chance; operations are written so that this never shows
+// in a result.
 #pragma once
 
 #include <atomic>
@@ -24,13 +25,17 @@ class ThreadPool {
 
   int threads() const { return threads_; }
 
-  // Calls body(tile, thread) for every tile in [0, tiles), 0 <= thread < threads(), and returns when all are done.
-  // `work` is a rough count of arithmetic operations: small jobs stay on the calling thread. body must not throw.
+  // Calls body(tile, thread) for every tile in [0, tiles), 0 <= thread < threads(), and returns when all are
+  // done. `work` is a rough count of arithmetic operations: small jobs stay on the calling thread. body must
+  // not throw.
   template <typename Body>
   void run(int64_t tiles, double work, const Body& body) {
-    run_erased(tiles, work, [](const void* context, int64_t tile, int thread) {
-      (*static_cast<const Body*>(context))(tile, thread);
-    }, &body);
+    run_erased(
+        tiles, work,
+        [](const void* context, int64_t tile, int thread) {
+          (*static_cast<const Body*>(context))(tile, thread);
+        },
+        &body);
   }
 
  private:

@@ -17,19 +17,26 @@ inline Range part(int64_t i, int64_t step, int64_t size) {
   return {i * step, std::min(size, (i + 1) * step)};
 }
 
-// A grid of square tiles over a matrix [rows, columns]: as large as leaves a good number of them.
+// A grid of tiles over a matrix [rows, columns]: as large as leaves a good number of them. Neither product's
+// bits depend on the tile (product.h).
 struct Grid {
-  int64_t rows, columns, step, tiles;
+  int64_t rows, columns, row_step, column_step, tiles;
 
   Grid(int64_t rows_, int64_t columns_) : rows(rows_), columns(columns_) {
-    constexpr int64_t kEnough = 16;
-    for (step = 256; step > 64; step /= 2)
-      if (ceil_div(rows, step) * ceil_div(columns, step) >= kEnough) break;
-    tiles = ceil_div(rows, step) * ceil_div(columns, step);
+    struct Shape {
+      int64_t rows, columns;
+    };
+    constexpr int64_t kEnough = 8;
+    for (const Shape shape : {Shape{256, 256}, {128, 256}, {128, 128}, {64, 128}, {64, 64}}) {
+      row_step = shape.rows;
+      column_step = shape.columns;
+      tiles = ceil_div(rows, row_step) * ceil_div(columns, column_step);
+      if (tiles >= kEnough) break;
+    }
   }
   // Tiles below one another are neighbours in number, since they share the weights of their columns.
-  Range row(int64_t tile) const { return part(tile % ceil_div(rows, step), step, rows); }
-  Range column(int64_t tile) const { return part(tile / ceil_div(rows, step), step, columns); }
+  Range row(int64_t tile) const { return part(tile % ceil_div(rows, row_step), row_step, rows); }
+  Range column(int64_t tile) const { return part(tile / ceil_div(rows, row_step), column_step, columns); }
 };
 
 // Elements of flat arrays that one thread takes at a time.

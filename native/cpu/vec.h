@@ -1,9 +1,10 @@
 // Short vectors of float32, as wide as the instruction set that this file is compiled for.
 //
-// Built with GCC/Clang vector extensions; only what these lack (fused multiply-add, masked memory access) is written
-// per instruction set. Contraction is off (-ffp-contract=off), so a product and a sum are fused exactly where fma()
-// is written: two paths that write the same operations give the same bits. The baseline x86-64 has no fused
-// multiply-add; there fma() rounds twice, so variants may differ from one another but never from themselves.
+// Built with GCC/Clang vector extensions; only what these lack (fused multiply-add, masked memory access) is
+// written per instruction set. Contraction is off (-ffp-contract=off), so a product and a sum are fused
+// exactly where fma() is written: two paths that write the same operations give the same bits. The baseline
+// x86-64 has no fused multiply-add; there fma() rounds twice, so variants may differ from one another but
+// never from themselves.
 #pragma once
 
 #include <cstdint>

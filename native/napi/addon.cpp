@@ -28,12 +28,13 @@ Napi::Object initialise(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(constructor);
   exports.Set("abiVersion", Napi::Number::New(env, OUTRIGHT_ABI_VERSION));
   exports.Set("backends", Napi::Function::New(env, list_backends, "backends"));
-  exports.Set("openDevice", Napi::Function::New(
-                                env,
-                                [](const Napi::CallbackInfo& info) -> Napi::Value {
-                                  return info.Env().GetInstanceData<Napi::FunctionReference>()->New({info[0]});
-                                },
-                                "openDevice"));
+  exports.Set("openDevice",
+              Napi::Function::New(
+                  env,
+                  [](const Napi::CallbackInfo& info) -> Napi::Value {
+                    return info.Env().GetInstanceData<Napi::FunctionReference>()->New({info[0]});
+                  },
+                  "openDevice"));
   return exports;
 }
 

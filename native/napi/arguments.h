@@ -1,4 +1,5 @@
-// Reads and checks the arguments of a native call, one after the other. Complaints name the operation and the argument.
+// Reads and checks the arguments of a native call, one after the other. Complaints name the operation and the
+// argument.
 #pragma once
 
 #include <napi.h>
@@ -83,7 +84,8 @@ class Arguments {
       complain(name, "must be a Float64Array");
     Napi::Float64Array array = value.As<Napi::Float64Array>();
     if (static_cast<int64_t>(array.ElementLength()) < count)
-      complain(name, "has " + std::to_string(array.ElementLength()) + " elements, " + std::to_string(count) + " are needed");
+      complain(name, "has " + std::to_string(array.ElementLength()) + " elements, " + std::to_string(count) +
+                         " are needed");
     return array.Data();
   }
 

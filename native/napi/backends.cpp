@@ -63,7 +63,8 @@ Backend open(const fs::path& file, const std::string& name) {
     backend.reason = "the library exports no outright_backend_get";
     return backend;
   }
-  if (table->abi_version != OUTRIGHT_ABI_VERSION || table->table_bytes != static_cast<int32_t>(sizeof *table)) {
+  if (table->abi_version != OUTRIGHT_ABI_VERSION ||
+      table->table_bytes != static_cast<int32_t>(sizeof *table)) {
     backend.reason = "the library speaks version " + std::to_string(table->abi_version) +
                      " of the interface, the addon version " + std::to_string(OUTRIGHT_ABI_VERSION) +
                      ": build both again";
@@ -82,15 +83,18 @@ std::vector<Backend> discover() {
   for (const fs::path& directory : search_path()) {
     std::error_code error;
     std::vector<fs::path> files;
-    for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) files.push_back(entry.path());
+    for (const fs::directory_entry& entry : fs::directory_iterator(directory, error))
+      files.push_back(entry.path());
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) {
       const std::string name = name_of(file);
-      const bool known = std::any_of(found.begin(), found.end(), [&](const Backend& b) { return b.name == name; });
+      const bool known =
+          std::any_of(found.begin(), found.end(), [&](const Backend& b) { return b.name == name; });
       if (!name.empty() && !known) found.push_back(open(file, name));
     }
   }
-  std::stable_sort(found.begin(), found.end(), [](const Backend& a, const Backend& b) { return a.score > b.score; });
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Backend& a, const Backend& b) { return a.score > b.score; });
   return found;
 }
 
@@ -107,7 +111,8 @@ const std::vector<Backend>& backends() {
 
 const Backend& find_backend(const std::string& wanted) {
   const std::vector<Backend>& all = backends();
-  if (all.empty()) refuse(wanted, "no backend library was found beside the addon; build it with: npm run build");
+  if (all.empty())
+    refuse(wanted, "no backend library was found beside the addon; build it with: npm run build");
   const Backend* refused = nullptr;
   for (const Backend& backend : all) {
     if (wanted != "auto" && wanted != backend.kind && wanted != backend.name) continue;

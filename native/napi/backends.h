@@ -20,7 +20,8 @@ struct Backend {
 // Every library found, opened once per process and never closed; best score first.
 const std::vector<Backend>& backends();
 
-// The backend of that name or kind; "auto" takes the best. Throws std::runtime_error with one line that says why not.
+// The backend of that name or kind; "auto" takes the best. Throws std::runtime_error with one line that says
+// why not.
 const Backend& find_backend(const std::string& wanted);
 
 }  // namespace outright::napi

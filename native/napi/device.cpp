@@ -26,7 +26,8 @@ std::string split_index(const std::string& wanted, int32_t& index) {
   return wanted.substr(0, colon);
 }
 
-// No number names two buffers in a process, so a handle of another device, or of a freed buffer, is never mistaken.
+// No number names two buffers in a process, so a handle of another device, or of a freed buffer, is never
+// mistaken.
 uint64_t new_handle() {
   static std::atomic<uint64_t> last{0};
   return ++last;
@@ -101,8 +102,10 @@ Napi::Value Device::alloc(const Napi::CallbackInfo& info) {
   const std::string dtype = arguments.text("dtype");
   const int64_t count = arguments.size("count");
   int32_t code = OUTRIGHT_FLOAT32;
-  if (dtype == "int32") code = OUTRIGHT_INT32;
-  else if (dtype != "float32") arguments.complain("dtype", "must be \"float32\" or \"int32\"");
+  if (dtype == "int32")
+    code = OUTRIGHT_INT32;
+  else if (dtype != "float32")
+    arguments.complain("dtype", "must be \"float32\" or \"int32\"");
   outright_tensor tensor = {};
   expect(info.Env(), table(info.Env()).alloc(device_, code, count, &tensor));
   const uint64_t handle = new_handle();
@@ -147,7 +150,8 @@ Napi::Value Device::write(const Napi::CallbackInfo& info) {
   const int64_t offset = arguments.size("offset");
   const Napi::TypedArray source = arguments.host("source", tensor->dtype);
   const auto* bytes = static_cast<const uint8_t*>(source.ArrayBuffer().Data()) + source.ByteOffset();
-  expect(info.Env(), functions.write(device_, tensor, offset, bytes, static_cast<int64_t>(source.ElementLength())));
+  expect(info.Env(),
+         functions.write(device_, tensor, offset, bytes, static_cast<int64_t>(source.ElementLength())));
   return info.Env().Undefined();
 }
 
@@ -158,7 +162,8 @@ Napi::Value Device::read(const Napi::CallbackInfo& info) {
   const int64_t offset = arguments.size("offset");
   const Napi::TypedArray target = arguments.host("target", tensor->dtype);
   auto* bytes = static_cast<uint8_t*>(target.ArrayBuffer().Data()) + target.ByteOffset();
-  expect(info.Env(), functions.read(device_, tensor, offset, bytes, static_cast<int64_t>(target.ElementLength())));
+  expect(info.Env(),
+         functions.read(device_, tensor, offset, bytes, static_cast<int64_t>(target.ElementLength())));
   return info.Env().Undefined();
 }
 
@@ -183,49 +188,48 @@ Napi::Value Device::fill(const Napi::CallbackInfo& info) {
 }
 
 Napi::Function Device::define(Napi::Env env) {
-  return DefineClass(
-      env, "NativeDevice",
-      {
-          InstanceMethod<&Device::info>("info"),
-          InstanceMethod<&Device::close>("close"),
-          InstanceMethod<&Device::alloc>("alloc"),
-          InstanceMethod<&Device::free>("free"),
-          InstanceMethod<&Device::memory>("memory"),
-          InstanceMethod<&Device::reset_peak>("resetPeak"),
-          InstanceMethod<&Device::trim>("trim"),
-          InstanceMethod<&Device::write>("write"),
-          InstanceMethod<&Device::read>("read"),
-          InstanceMethod<&Device::copy>("copy"),
-          InstanceMethod<&Device::fill>("fill"),
-          InstanceMethod<&Device::linear>("linear"),
-          InstanceMethod<&Device::linear_backward_input>("linearBackwardInput"),
-          InstanceMethod<&Device::linear_backward_weight>("linearBackwardWeight"),
-          InstanceMethod<&Device::embedding>("embedding"),
-          InstanceMethod<&Device::embedding_backward>("embeddingBackward"),
-          InstanceMethod<&Device::rms_norm>("rmsNorm"),
-          InstanceMethod<&Device::rms_norm_backward>("rmsNormBackward"),
-          InstanceMethod<&Device::layer_norm>("layerNorm"),
-          InstanceMethod<&Device::layer_norm_backward>("layerNormBackward"),
-          InstanceMethod<&Device::rotary>("rotary"),
-          InstanceMethod<&Device::attention>("attention"),
-          InstanceMethod<&Device::attention_backward>("attentionBackward"),
-          InstanceMethod<&Device::silu_gate>("siluGate"),
-          InstanceMethod<&Device::silu_gate_backward>("siluGateBackward"),
-          InstanceMethod<&Device::gelu>("gelu"),
-          InstanceMethod<&Device::gelu_backward>("geluBackward"),
-          InstanceMethod<&Device::add>("add"),
-          InstanceMethod<&Device::scale>("scale"),
-          InstanceMethod<&Device::gather_rows>("gatherRows"),
-          InstanceMethod<&Device::gather_rows_backward>("gatherRowsBackward"),
-          InstanceMethod<&Device::logprob_head>("logprobHead"),
-          InstanceMethod<&Device::logprob_head_backward>("logprobHeadBackward"),
-          InstanceMethod<&Device::head_workspace_bytes>("headWorkspaceBytes"),
-          InstanceMethod<&Device::sft_nll>("sftNll"),
-          InstanceMethod<&Device::sequence_sums>("sequenceSums"),
-          InstanceMethod<&Device::dpo_sigmoid>("dpoSigmoid"),
-          InstanceMethod<&Device::global_norm>("globalNorm"),
-          InstanceMethod<&Device::adamw>("adamW"),
-      });
+  return DefineClass(env, "NativeDevice",
+                     {
+                         InstanceMethod<&Device::info>("info"),
+                         InstanceMethod<&Device::close>("close"),
+                         InstanceMethod<&Device::alloc>("alloc"),
+                         InstanceMethod<&Device::free>("free"),
+                         InstanceMethod<&Device::memory>("memory"),
+                         InstanceMethod<&Device::reset_peak>("resetPeak"),
+                         InstanceMethod<&Device::trim>("trim"),
+                         InstanceMethod<&Device::write>("write"),
+                         InstanceMethod<&Device::read>("read"),
+                         InstanceMethod<&Device::copy>("copy"),
+                         InstanceMethod<&Device::fill>("fill"),
+                         InstanceMethod<&Device::linear>("linear"),
+                         InstanceMethod<&Device::linear_backward_input>("linearBackwardInput"),
+                         InstanceMethod<&Device::linear_backward_weight>("linearBackwardWeight"),
+                         InstanceMethod<&Device::embedding>("embedding"),
+                         InstanceMethod<&Device::embedding_backward>("embeddingBackward"),
+                         InstanceMethod<&Device::rms_norm>("rmsNorm"),
+                         InstanceMethod<&Device::rms_norm_backward>("rmsNormBackward"),
+                         InstanceMethod<&Device::layer_norm>("layerNorm"),
+                         InstanceMethod<&Device::layer_norm_backward>("layerNormBackward"),
+                         InstanceMethod<&Device::rotary>("rotary"),
+                         InstanceMethod<&Device::attention>("attention"),
+                         InstanceMethod<&Device::attention_backward>("attentionBackward"),
+                         InstanceMethod<&Device::silu_gate>("siluGate"),
+                         InstanceMethod<&Device::silu_gate_backward>("siluGateBackward"),
+                         InstanceMethod<&Device::gelu>("gelu"),
+                         InstanceMethod<&Device::gelu_backward>("geluBackward"),
+                         InstanceMethod<&Device::add>("add"),
+                         InstanceMethod<&Device::scale>("scale"),
+                         InstanceMethod<&Device::gather_rows>("gatherRows"),
+                         InstanceMethod<&Device::gather_rows_backward>("gatherRowsBackward"),
+                         InstanceMethod<&Device::logprob_head>("logprobHead"),
+                         InstanceMethod<&Device::logprob_head_backward>("logprobHeadBackward"),
+                         InstanceMethod<&Device::head_workspace_bytes>("headWorkspaceBytes"),
+                         InstanceMethod<&Device::sft_nll>("sftNll"),
+                         InstanceMethod<&Device::sequence_sums>("sequenceSums"),
+                         InstanceMethod<&Device::dpo_sigmoid>("dpoSigmoid"),
+                         InstanceMethod<&Device::global_norm>("globalNorm"),
+                         InstanceMethod<&Device::adamw>("adamW"),
+                     });
 }
 
 }  // namespace outright::napi

@@ -146,7 +146,8 @@ Napi::Value Device::layer_norm_backward(const Napi::CallbackInfo& info) {
   const int64_t T = arguments.size("T");
   const int64_t D = arguments.size("D");
   const int32_t accumulate = arguments.flag("accumulate");
-  expect(info.Env(), functions.layer_norm_backward(device_, dy, x, w, mean, rstd, dx, dw, db, T, D, accumulate));
+  expect(info.Env(),
+         functions.layer_norm_backward(device_, dy, x, w, mean, rstd, dx, dw, db, T, D, accumulate));
   return info.Env().Undefined();
 }
 
@@ -167,7 +168,8 @@ Napi::Value Device::rotary(const Napi::CallbackInfo& info) {
   const int64_t max_positions = arguments.size("maxPositions");
   const int32_t inverse = arguments.flag("inverse");
   const int32_t accumulate = arguments.flag("accumulate");
-  expect(info.Env(), functions.rotary(device_, x, cos, sin, positions, y, T, slots, C, R, period, rotated, max_positions, inverse, accumulate));
+  expect(info.Env(), functions.rotary(device_, x, cos, sin, positions, y, T, slots, C, R, period, rotated,
+                                      max_positions, inverse, accumulate));
   return info.Env().Undefined();
 }
 
@@ -188,7 +190,8 @@ Napi::Value Device::attention(const Napi::CallbackInfo& info) {
   const int64_t G = arguments.size("G");
   const int64_t C = arguments.size("C");
   const double scale = arguments.number("scale");
-  expect(info.Env(), functions.attention(device_, q, k, v, &layout, o, lse, start, skip_from, skip_to, T, H, G, C, scale));
+  expect(info.Env(), functions.attention(device_, q, k, v, &layout, o, lse, start, skip_from, skip_to, T, H,
+                                         G, C, scale));
   return info.Env().Undefined();
 }
 
@@ -214,7 +217,8 @@ Napi::Value Device::attention_backward(const Napi::CallbackInfo& info) {
   const int64_t C = arguments.size("C");
   const double scale = arguments.number("scale");
   const int32_t accumulate = arguments.flag("accumulate");
-  expect(info.Env(), functions.attention_backward(device_, dout, q, k, v, &layout, o, lse, start, skip_from, skip_to, dq, dk, dv, T, H, G, C, scale, accumulate));
+  expect(info.Env(), functions.attention_backward(device_, dout, q, k, v, &layout, o, lse, start, skip_from,
+                                                  skip_to, dq, dk, dv, T, H, G, C, scale, accumulate));
   return info.Env().Undefined();
 }
 
@@ -345,7 +349,8 @@ Napi::Value Device::logprob_head_backward(const Napi::CallbackInfo& info) {
   const int64_t D = arguments.size("D");
   const int64_t V = arguments.size("V");
   const int32_t accumulate = arguments.flag("accumulate");
-  expect(info.Env(), functions.logprob_head_backward(device_, h, w, targets, lse, logp, g, dh, dw, N, D, V, accumulate));
+  expect(info.Env(),
+         functions.logprob_head_backward(device_, h, w, targets, lse, logp, g, dh, dw, N, D, V, accumulate));
   return info.Env().Undefined();
 }
 
@@ -398,7 +403,8 @@ Napi::Value Device::dpo_sigmoid(const Napi::CallbackInfo& info) {
   const double beta = arguments.number("beta");
   const double scale = arguments.number("scale");
   double total = 0;
-  expect(info.Env(), functions.dpo_sigmoid(device_, logp, offsets, reference, g, metrics, N, P, beta, scale, &total));
+  expect(info.Env(),
+         functions.dpo_sigmoid(device_, logp, offsets, reference, g, metrics, N, P, beta, scale, &total));
   return Napi::Number::New(info.Env(), total);
 }
 
@@ -406,7 +412,8 @@ Napi::Value Device::global_norm(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   const std::vector<outright_tensor> tensors = Arguments(info, buffers_, "globalNorm").tensors("handles");
   double norm = 0;
-  expect(info.Env(), functions.global_norm(device_, tensors.data(), static_cast<int64_t>(tensors.size()), &norm));
+  expect(info.Env(),
+         functions.global_norm(device_, tensors.data(), static_cast<int64_t>(tensors.size()), &norm));
   return Napi::Number::New(info.Env(), norm);
 }
 

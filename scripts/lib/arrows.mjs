@@ -64,10 +64,11 @@ export function arrowRules() {
     },
     {
       name: "packages-by-name-from-outside",
-      comment: "tests, examples and benchmarks import packages by name too",
+      comment:
+        "tests, examples and benchmarks import packages by name too (the helpers in a package's tests are free)",
       severity: "error",
       from: { path: "(?:^|/)(?:test|examples|bench)/", pathNot: "(?:^|/)packages/|(?:^|/)scripts/" },
-      to: { path: "(?:^|/)packages/[^/]+/", dependencyTypes: ["local"] },
+      to: { path: "(?:^|/)packages/[^/]+/(?!test/)", dependencyTypes: ["local"] },
     },
     {
       name: "examples-use-the-entry-point",

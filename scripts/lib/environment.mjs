@@ -29,6 +29,7 @@ export function childEnvironment(extra = {}) {
     }
   }
   environment.PATH = [join(TOOLS, "node_modules", ".bin"), environment.PATH].filter(Boolean).join(delimiter);
-  environment.CMAKE_BUILD_PARALLEL_LEVEL ??= String(availableParallelism());
+  environment.CMAKE_BUILD_PARALLEL_LEVEL ??= String(availableParallelism()); // cmake
+  environment.JOBS ??= String(availableParallelism()); // node-gyp
   return { ...environment, ...extra };
 }

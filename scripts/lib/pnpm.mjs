@@ -1,5 +1,5 @@
 // Stages 1 and 2: the package manager, and the packages.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { line, withProgress } from "./console.mjs";
 import { StageFailure } from "./failure.mjs";
@@ -25,10 +25,11 @@ export async function ensurePnpm() {
     line("done", "pnpm", `${found} found`);
     return;
   }
+  // A package.json makes .tools/ the place that npm installs into. (`--prefix` would do so too, but then npm looks for
+  // the machine's own npmrc, with its registry and certificates, below that folder, and misses it.)
+  writeFileSync(join(TOOLS, "package.json"), '{ "private": true }\n');
   const args = [
     "install",
-    "--prefix",
-    TOOLS,
     "--no-save",
     "--no-audit",
     "--no-fund",

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { line, withProgress } from "./console.mjs";
 import { StageFailure } from "./failure.mjs";
+import { ROOT } from "./paths.mjs";
 import { run, tail } from "./run.mjs";
 import { readState, writeState } from "./state.mjs";
 
@@ -165,8 +166,9 @@ export async function ensureToolchain() {
     if (attempt) tools = await findAll();
   }
   const lacking = missing();
-  const gypServes =
-    lacking.length === 1 && lacking[0] === "cmake" && (await versionOf("python3")) !== undefined;
+  // node-gyp writes makefiles that cannot bear a space in a path, and it needs Python.
+  const onlyCmake = lacking.length === 1 && lacking[0] === "cmake" && !/\s/.test(ROOT);
+  const gypServes = onlyCmake && (await versionOf("python3")) !== undefined;
   if (lacking.length > 0 && !gypServes) {
     const detail = [
       ...lacking.map((part) => `missing: ${WANTED[part]}`),

@@ -4,24 +4,27 @@
  * A backend is a shared library that exports one symbol, outright_backend_get(), which returns a table of
  * functions. Nothing else crosses the border: no C++ types, no exceptions, no global state of the caller.
  *
- * Shape letters: T tokens in a flat row, N loss rows, D hidden, V vocabulary, H query heads, G key/value heads,
- * C head size, S sequences, P pairs, M/N/K the sides of a matrix product.
+ * Shape letters: T tokens in a flat row, N loss rows, D hidden, V vocabulary, H query heads, G key/value
+ * heads, C head size, S sequences, P pairs, M/N/K the sides of a matrix product.
  *
  * Rules for every operation
  * - Matrices are row-major and contiguous unless a layout says otherwise. All sizes are int64_t.
- * - The tensors' counts may be larger than the shape needs, never smaller. Empty shapes (T = 0, N = 0, ...) are
- *   fine and do nothing, except that an overwritten output of a non-empty shape is written (with zeros where
- *   nothing contributes).
- * - The backend checks dtypes, shapes against counts, and the ranges of ids, targets, positions, rows, offsets and
- *   spans before it writes anything. What does not fit is OUTRIGHT_INVALID; what it has no kernel for is
- *   OUTRIGHT_UNSUPPORTED. last_error() then gives one line that names the operation and the argument or value.
+ * - The tensors' counts may be larger than the shape needs, never smaller. Empty shapes (T = 0, N = 0, ...)
+ * are fine and do nothing, except that an overwritten output of a non-empty shape is written (with zeros
+ * where nothing contributes).
+ * - The backend checks dtypes, shapes against counts, and the ranges of ids, targets, positions, rows,
+ * offsets and spans before it writes anything. What does not fit is OUTRIGHT_INVALID; what it has no kernel
+ * for is OUTRIGHT_UNSUPPORTED. last_error() then gives one line that names the operation and the argument or
+ * value.
  * - Outputs must not overlap inputs unless the operation says that they may.
- * - `accumulate` != 0 adds to the output, 0 overwrites it. Gradients of parameters (dw, db, dtable) always add.
+ * - `accumulate` != 0 adds to the output, 0 overwrites it. Gradients of parameters (dw, db, dtable) always
+ * add.
  * - Statistics, reductions and losses are float32 or wider.
- * - Results depend on the values and shapes alone, never on the number of threads or on time. On CPU backends the
- *   forward result of a row depends on that row alone: not on T, M or N, nor on its index or neighbours.
+ * - Results depend on the values and shapes alone, never on the number of threads or on time. On CPU backends
+ * the forward result of a row depends on that row alone: not on T, M or N, nor on its index or neighbours.
  * - A device is used by one thread at a time; different devices may be used from different threads at once.
- * - Calls return when their results can be read (a backend with a queue may defer until read/copy-out/last_error).
+ * - Calls return when their results can be read (a backend with a queue may defer until
+ * read/copy-out/last_error).
  */
 #ifndef OUTRIGHT_BACKEND_H
 #define OUTRIGHT_BACKEND_H
@@ -56,8 +59,9 @@ enum {
 typedef struct outright_device outright_device; /* opaque, owned by the backend */
 
 /*
- * A view of device memory. `data` is an address on the device, on CPU backends any host pointer aligned to its
- * element; adding whole elements to it gives another valid view. A pointer to a tensor that may be left out is NULL.
+ * A view of device memory. `data` is an address on the device, on CPU backends any host pointer aligned to
+ * its element; adding whole elements to it gives another valid view. A pointer to a tensor that may be left
+ * out is NULL.
  */
 typedef struct outright_tensor {
   void* data;
@@ -87,9 +91,9 @@ typedef struct outright_memory_stats {
 } outright_memory_stats;
 
 /*
- * Where heads lie, in elements: head h of token t starts at offset + t * token_stride + h * head_stride, and its C
- * numbers are contiguous. Separate q[T,H,C], k[T,G,C], v[T,G,C] and GPT-NeoX's fused qkv[T,H,3,C] are both
- * described this way; for a fused buffer the three tensors are the same one. Heads must not overlap.
+ * Where heads lie, in elements: head h of token t starts at offset + t * token_stride + h * head_stride, and
+ * its C numbers are contiguous. Separate q[T,H,C], k[T,G,C], v[T,G,C] and GPT-NeoX's fused qkv[T,H,3,C] are
+ * both described this way; for a fused buffer the three tensors are the same one. Heads must not overlap.
  */
 typedef struct outright_head_layout {
   int64_t q_offset, q_token_stride, q_head_stride;
@@ -110,8 +114,8 @@ typedef struct outright_backend {
   const char* name;    /* "cpu-avx512", "cuda", ... */
   const char* kind;    /* "cpu" or "cuda" */
 
-  /* How well it would run on this machine: 0 = not at all, and reason() says why in one line (else ""). Safe to
-   * call anywhere: it uses no instruction that the machine might lack. */
+  /* How well it would run on this machine: 0 = not at all, and reason() says why in one line (else ""). Safe
+   * to call anywhere: it uses no instruction that the machine might lack. */
   int32_t (*score)(void);
   const char* (*reason)(void);
 
@@ -134,11 +138,12 @@ typedef struct outright_backend {
   /* Gives cached, unused memory back to the system. */
   outright_status (*trim)(outright_device* device);
 
-  /* Copies of `count` elements; offsets in elements; the dtype is the tensors'. copy's two must have equal dtypes. */
-  outright_status (*write)(outright_device* device, const outright_tensor* target, int64_t offset, const void* source,
-                           int64_t count);
-  outright_status (*read)(outright_device* device, const outright_tensor* source, int64_t offset, void* target,
-                          int64_t count);
+  /* Copies of `count` elements; offsets in elements; the dtype is the tensors'. copy's two must have equal
+   * dtypes. */
+  outright_status (*write)(outright_device* device, const outright_tensor* target, int64_t offset,
+                           const void* source, int64_t count);
+  outright_status (*read)(outright_device* device, const outright_tensor* source, int64_t offset,
+                          void* target, int64_t count);
   /* Overlap within one buffer is fine. */
   outright_status (*copy)(outright_device* device, const outright_tensor* target, int64_t target_offset,
                           const outright_tensor* source, int64_t source_offset, int64_t count);
@@ -148,21 +153,23 @@ typedef struct outright_backend {
   /* ---- linear: y[M,N] = x[M,K] w[N,K]^T + b[N] ---- */
 
   outright_status (*linear)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
-                            const outright_tensor* b /* or NULL */, const outright_tensor* y, int64_t M, int64_t N,
-                            int64_t K);
+                            const outright_tensor* b /* or NULL */, const outright_tensor* y, int64_t M,
+                            int64_t N, int64_t K);
   /* dx[M,K] (+)= dy[M,N] w[N,K] */
   outright_status (*linear_backward_input)(outright_device* device, const outright_tensor* dy,
-                                           const outright_tensor* w, const outright_tensor* dx, int64_t M, int64_t N,
-                                           int64_t K, int32_t accumulate);
+                                           const outright_tensor* w, const outright_tensor* dx, int64_t M,
+                                           int64_t N, int64_t K, int32_t accumulate);
   /* dw[N,K] += dy[M,N]^T x[M,K]; db[N] += column sums of dy */
   outright_status (*linear_backward_weight)(outright_device* device, const outright_tensor* dy,
                                             const outright_tensor* x, const outright_tensor* dw,
-                                            const outright_tensor* db /* or NULL */, int64_t M, int64_t N, int64_t K);
+                                            const outright_tensor* db /* or NULL */, int64_t M, int64_t N,
+                                            int64_t K);
 
   /* ---- embedding: y[T,D] = table[V,D] at int32 ids[T], 0 <= id < V ---- */
 
-  outright_status (*embedding)(outright_device* device, const outright_tensor* ids, const outright_tensor* table,
-                               const outright_tensor* y, int64_t T, int64_t D, int64_t V);
+  outright_status (*embedding)(outright_device* device, const outright_tensor* ids,
+                               const outright_tensor* table, const outright_tensor* y, int64_t T, int64_t D,
+                               int64_t V);
   /* dtable[ids[t], :] += dy[t, :], in order of t */
   outright_status (*embedding_backward)(outright_device* device, const outright_tensor* ids,
                                         const outright_tensor* dy, const outright_tensor* dtable, int64_t T,
@@ -175,14 +182,15 @@ typedef struct outright_backend {
                               const outright_tensor* y, const outright_tensor* rstd, int64_t T, int64_t D,
                               double eps);
   /* With xhat = x * rstd and a = dy * w: dx (+)= rstd * (a - xhat * mean(a * xhat)); dw += sum_t dy * xhat */
-  outright_status (*rms_norm_backward)(outright_device* device, const outright_tensor* dy, const outright_tensor* x,
-                                       const outright_tensor* w, const outright_tensor* rstd,
-                                       const outright_tensor* dx, const outright_tensor* dw, int64_t T, int64_t D,
-                                       int32_t accumulate);
+  outright_status (*rms_norm_backward)(outright_device* device, const outright_tensor* dy,
+                                       const outright_tensor* x, const outright_tensor* w,
+                                       const outright_tensor* rstd, const outright_tensor* dx,
+                                       const outright_tensor* dw, int64_t T, int64_t D, int32_t accumulate);
   /* mean[t], rstd[t] = 1/sqrt(biased variance + eps); y = (x - mean) * rstd * w[D] + b[D] */
   outright_status (*layer_norm)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
-                                const outright_tensor* b, const outright_tensor* y, const outright_tensor* mean,
-                                const outright_tensor* rstd, int64_t T, int64_t D, double eps);
+                                const outright_tensor* b, const outright_tensor* y,
+                                const outright_tensor* mean, const outright_tensor* rstd, int64_t T,
+                                int64_t D, double eps);
   /* With xhat = (x - mean) * rstd and a = dy * w: dx (+)= rstd * (a - mean(a) - xhat * mean(a * xhat));
    * dw += sum_t dy * xhat; db += sum_t dy */
   outright_status (*layer_norm_backward)(outright_device* device, const outright_tensor* dy,
@@ -193,58 +201,61 @@ typedef struct outright_backend {
 
   /*
    * ---- rotary embedding (half-split convention) of x[T, slots, C] ----
-   * Of every `period` consecutive slots the first `rotated` are turned, the others copied. Only the first R of the
-   * C dimensions turn (R even, R <= C): with c = cos[positions[t], i], s = sin[positions[t], i], i < R/2,
-   *   y[i] = x[i] c - x[i+R/2] s,   y[i+R/2] = x[i+R/2] c + x[i] s.
-   * cos, sin: [max_positions, R/2]; int32 positions[T] in [0, max_positions). `inverse` turns by the negative angle
-   * (the backward pass). x and y may be one buffer when accumulate is 0. slots must be a multiple of period.
+   * Of every `period` consecutive slots the first `rotated` are turned, the others copied. Only the first R
+   * of the C dimensions turn (R even, R <= C): with c = cos[positions[t], i], s = sin[positions[t], i], i <
+   * R/2, y[i] = x[i] c - x[i+R/2] s,   y[i+R/2] = x[i+R/2] c + x[i] s. cos, sin: [max_positions, R/2]; int32
+   * positions[T] in [0, max_positions). `inverse` turns by the negative angle (the backward pass). x and y
+   * may be one buffer when accumulate is 0. slots must be a multiple of period.
    */
   outright_status (*rotary)(outright_device* device, const outright_tensor* x, const outright_tensor* cos,
-                            const outright_tensor* sin, const outright_tensor* positions, const outright_tensor* y,
-                            int64_t T, int64_t slots, int64_t C, int64_t R, int64_t period, int64_t rotated,
-                            int64_t max_positions, int32_t inverse, int32_t accumulate);
+                            const outright_tensor* sin, const outright_tensor* positions,
+                            const outright_tensor* y, int64_t T, int64_t slots, int64_t C, int64_t R,
+                            int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse,
+                            int32_t accumulate);
 
   /*
    * ---- causal attention over a flat row ----
-   * Token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j < skip_to[t] (int32, length T). No skip
-   * is skip_from >= skip_to, e.g. 0 and 0. Query head h uses key head floor(h G / H); H must be a multiple of G.
-   *   o[T,H,C] = sum_j p_j v_j,   p_j = exp(scale q.k_j - lse),   lse[T,H] = log sum_j exp(scale q.k_j)
-   * A token's result depends on the sequence of keys that it sees, not on where they lie in the row.
+   * Token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j < skip_to[t] (int32, length T). No
+   * skip is skip_from >= skip_to, e.g. 0 and 0. Query head h uses key head floor(h G / H); H must be a
+   * multiple of G. o[T,H,C] = sum_j p_j v_j,   p_j = exp(scale q.k_j - lse),   lse[T,H] = log sum_j exp(scale
+   * q.k_j) A token's result depends on the sequence of keys that it sees, not on where they lie in the row.
    * Invalid: start[t], skip_from[t] or skip_to[t] outside [0, t] (so t itself is never skipped).
    */
   outright_status (*attention)(outright_device* device, const outright_tensor* q, const outright_tensor* k,
                                const outright_tensor* v, const outright_head_layout* layout,
-                               const outright_tensor* o, const outright_tensor* lse, const outright_tensor* start,
-                               const outright_tensor* skip_from, const outright_tensor* skip_to, int64_t T, int64_t H,
-                               int64_t G, int64_t C, double scale);
+                               const outright_tensor* o, const outright_tensor* lse,
+                               const outright_tensor* start, const outright_tensor* skip_from,
+                               const outright_tensor* skip_to, int64_t T, int64_t H, int64_t G, int64_t C,
+                               double scale);
   /*
    * With delta = sum_c dout * o: ds_j = p_j (dout.v_j - delta);
    *   dq (+)= scale sum_j ds_j k_j,   dk_j (+)= scale sum_t ds_j q_t,   dv_j (+)= sum_t p_j dout_t.
    * dq, dk, dv lie as q, k, v do; what lies between them is not touched.
    */
   outright_status (*attention_backward)(outright_device* device, const outright_tensor* dout,
-                                        const outright_tensor* q, const outright_tensor* k, const outright_tensor* v,
-                                        const outright_head_layout* layout, const outright_tensor* o,
-                                        const outright_tensor* lse, const outright_tensor* start,
-                                        const outright_tensor* skip_from, const outright_tensor* skip_to,
-                                        const outright_tensor* dq, const outright_tensor* dk,
-                                        const outright_tensor* dv, int64_t T, int64_t H, int64_t G, int64_t C,
-                                        double scale, int32_t accumulate);
+                                        const outright_tensor* q, const outright_tensor* k,
+                                        const outright_tensor* v, const outright_head_layout* layout,
+                                        const outright_tensor* o, const outright_tensor* lse,
+                                        const outright_tensor* start, const outright_tensor* skip_from,
+                                        const outright_tensor* skip_to, const outright_tensor* dq,
+                                        const outright_tensor* dk, const outright_tensor* dv, int64_t T,
+                                        int64_t H, int64_t G, int64_t C, double scale, int32_t accumulate);
 
   /* ---- element by element ---- */
 
   /* y = silu(gate) * up, silu(z) = z / (1 + exp(-z)); y may be gate or up */
-  outright_status (*silu_gate)(outright_device* device, const outright_tensor* gate, const outright_tensor* up,
-                               const outright_tensor* y, int64_t count);
+  outright_status (*silu_gate)(outright_device* device, const outright_tensor* gate,
+                               const outright_tensor* up, const outright_tensor* y, int64_t count);
   outright_status (*silu_gate_backward)(outright_device* device, const outright_tensor* dy,
                                         const outright_tensor* gate, const outright_tensor* up,
-                                        const outright_tensor* dgate, const outright_tensor* dup, int64_t count,
-                                        int32_t accumulate);
+                                        const outright_tensor* dgate, const outright_tensor* dup,
+                                        int64_t count, int32_t accumulate);
   /* tanh = 0: x Phi(x); tanh != 0: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))). y may be x. */
-  outright_status (*gelu)(outright_device* device, const outright_tensor* x, const outright_tensor* y, int64_t count,
-                          int32_t tanh);
-  outright_status (*gelu_backward)(outright_device* device, const outright_tensor* dy, const outright_tensor* x,
-                                   const outright_tensor* dx, int64_t count, int32_t tanh, int32_t accumulate);
+  outright_status (*gelu)(outright_device* device, const outright_tensor* x, const outright_tensor* y,
+                          int64_t count, int32_t tanh);
+  outright_status (*gelu_backward)(outright_device* device, const outright_tensor* dy,
+                                   const outright_tensor* x, const outright_tensor* dx, int64_t count,
+                                   int32_t tanh, int32_t accumulate);
   /* y = a + b; y may be a or b */
   outright_status (*add)(outright_device* device, const outright_tensor* a, const outright_tensor* b,
                          const outright_tensor* y, int64_t count);
@@ -253,8 +264,9 @@ typedef struct outright_backend {
 
   /* ---- rows: y[N,D] = x[T,D] at int32 rows[N], 0 <= row < T ---- */
 
-  outright_status (*gather_rows)(outright_device* device, const outright_tensor* x, const outright_tensor* rows,
-                                 const outright_tensor* y, int64_t N, int64_t T, int64_t D);
+  outright_status (*gather_rows)(outright_device* device, const outright_tensor* x,
+                                 const outright_tensor* rows, const outright_tensor* y, int64_t N, int64_t T,
+                                 int64_t D);
   /* dx[rows[n], :] += dy[n, :] in order of n; accumulate = 0 sets dx[T,D] to zero first */
   outright_status (*gather_rows_backward)(outright_device* device, const outright_tensor* dy,
                                           const outright_tensor* rows, const outright_tensor* dx, int64_t N,
@@ -264,41 +276,44 @@ typedef struct outright_backend {
    * ---- the log-prob head ----
    * z = h[N,D] w[V,D]^T, never stored as a whole; lse[n] = log sum_v exp z[n,v] (natural);
    * logp[n] = min(0, z[n, targets[n]] - lse[n]). int32 targets[N], 0 <= target < V.
-   * A NaN or +inf among a row's logits makes that row's logp and lse NaN and touches no other row; -inf logits are
-   * fine (a banned token), also at the target (logp -inf).
+   * A NaN or +inf among a row's logits makes that row's logp and lse NaN and touches no other row; -inf
+   * logits are fine (a banned token), also at the target (logp -inf).
    */
   outright_status (*logprob_head)(outright_device* device, const outright_tensor* h, const outright_tensor* w,
                                   const outright_tensor* targets, const outright_tensor* logp,
                                   const outright_tensor* lse, int64_t N, int64_t D, int64_t V);
   /*
-   * g[N] = dloss/dlogp, p = exp(z - lse), dz[n,v] = g[n] (onehot - p), with 1 - p at the target as -expm1(logp):
-   *   dh[N,D] (+)= dz w,   dw[V,D] += dz^T h.
-   * Rows with g = 0 contribute exactly zero, whatever else they hold.
+   * g[N] = dloss/dlogp, p = exp(z - lse), dz[n,v] = g[n] (onehot - p), with 1 - p at the target as
+   * -expm1(logp): dh[N,D] (+)= dz w,   dw[V,D] += dz^T h. Rows with g = 0 contribute exactly zero, whatever
+   * else they hold.
    */
   outright_status (*logprob_head_backward)(outright_device* device, const outright_tensor* h,
                                            const outright_tensor* w, const outright_tensor* targets,
                                            const outright_tensor* lse, const outright_tensor* logp,
                                            const outright_tensor* g, const outright_tensor* dh,
-                                           const outright_tensor* dw /* or NULL: frozen head */, int64_t N, int64_t D,
-                                           int64_t V, int32_t accumulate);
+                                           const outright_tensor* dw /* or NULL: frozen head */, int64_t N,
+                                           int64_t D, int64_t V, int32_t accumulate);
   /* Upper bound in bytes of what either head call uses beside its arguments. */
-  outright_status (*head_workspace_bytes)(outright_device* device, int64_t N, int64_t D, int64_t V, int64_t* bytes);
+  outright_status (*head_workspace_bytes)(outright_device* device, int64_t N, int64_t D, int64_t V,
+                                          int64_t* bytes);
 
   /* ---- losses (float64 sums in order of n; results in host memory) ---- */
 
   /* g[n] = -weights[n]; *loss = sum_n -weights[n] logp[n] (a term of weight 0 is 0 whatever logp is) */
-  outright_status (*sft_nll)(outright_device* device, const outright_tensor* logp, const outright_tensor* weights,
-                             const outright_tensor* g, int64_t N, double* loss);
+  outright_status (*sft_nll)(outright_device* device, const outright_tensor* logp,
+                             const outright_tensor* weights, const outright_tensor* g, int64_t N,
+                             double* loss);
   /* sums[s] = sum of logp[offsets[s] ... offsets[s+1]); int32 offsets[S+1], not decreasing, within [0, N] */
   outright_status (*sequence_sums)(outright_device* device, const outright_tensor* logp,
-                                   const outright_tensor* offsets, double* sums /* [S] */, int64_t N, int64_t S);
+                                   const outright_tensor* offsets, double* sums /* [S] */, int64_t N,
+                                   int64_t S);
   /*
-   * DPO, sigmoid loss (Rafailov et al. 2023, equation 7). Sequences 2p and 2p+1 are pair p's chosen and rejected
-   * answers, pi_s their summed log-probs, reference[2P] those under the reference.
-   *   r_s = beta (pi_s - reference_s),  m = r_2p - r_2p+1,  loss = -log sigmoid(m) = log1p(exp(-|m|)) + max(-m, 0)
-   *   g = -scale beta sigmoid(-m) on chosen tokens, +scale beta sigmoid(-m) on rejected ones, 0 on those outside
-   *   every sequence. metrics[6p...]: pi chosen, pi rejected, r chosen, r rejected, m, loss (unscaled).
-   *   *total = scale * sum of losses.
+   * DPO, sigmoid loss (Rafailov et al. 2023, equation 7). Sequences 2p and 2p+1 are pair p's chosen and
+   * rejected answers, pi_s their summed log-probs, reference[2P] those under the reference. r_s = beta (pi_s
+   * - reference_s),  m = r_2p - r_2p+1,  loss = -log sigmoid(m) = log1p(exp(-|m|)) + max(-m, 0) g = -scale
+   * beta sigmoid(-m) on chosen tokens, +scale beta sigmoid(-m) on rejected ones, 0 on those outside every
+   * sequence. metrics[6p...]: pi chosen, pi rejected, r chosen, r rejected, m, loss (unscaled). *total =
+   * scale * sum of losses.
    */
   outright_status (*dpo_sigmoid)(outright_device* device, const outright_tensor* logp,
                                  const outright_tensor* offsets /* int32 [2P+1] */, const double* reference,
@@ -307,16 +322,18 @@ typedef struct outright_backend {
 
   /* ---- optimizer ---- */
 
-  /* *norm = sqrt of the sum of squares over all tensors, in float64, fixed order; NaN and Inf come through. */
-  outright_status (*global_norm)(outright_device* device, const outright_tensor* tensors, int64_t n, double* norm);
+  /* *norm = sqrt of the sum of squares over all tensors, in float64, fixed order; NaN and Inf come through.
+   */
+  outright_status (*global_norm)(outright_device* device, const outright_tensor* tensors, int64_t n,
+                                 double* norm);
   /*
    * torch.optim.AdamW on n tensors: with g = grad_scale * grad,
    *   p -= lr weight_decay p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
    *   p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps).
    */
-  outright_status (*adamw)(outright_device* device, const outright_tensor* params, const outright_tensor* grads,
-                           const outright_tensor* m, const outright_tensor* v, int64_t n,
-                           const outright_adamw_settings* settings);
+  outright_status (*adamw)(outright_device* device, const outright_tensor* params,
+                           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
+                           int64_t n, const outright_adamw_settings* settings);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

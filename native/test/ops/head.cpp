@@ -125,7 +125,7 @@ void AddSpecialValues(Suite& suite) {
     for (int64_t d = 0; d < s.D; ++d) w[static_cast<size_t>(5 * s.D + d)] = by;
     return w;
   };
-  for (const double by : {1.0, 4.0}) {  // logits of 16 and 64 against about 0
+  for (const double by : {1.0, 1.75, 4.0}) {  // logits of 16, 28 and 64 against about 0
     const std::string name = "one dominating by " + std::to_string(static_cast<int>(16 * by));
     suite.Add("logprob_head", name, [=](Case& c, Random& r) {
       FillForward(c, s, Filled(s.N * s.D, 1.0), dominated(r, by), std::vector<int32_t>(11, 5), 16.0 * by);

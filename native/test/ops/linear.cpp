@@ -134,7 +134,9 @@ void AddSpecialValues(Suite& suite) {
 }
 
 void AddFamilies(Suite& suite) {
-  for (const LinearShape& s : {LinearShape{37, 65, 129}, LinearShape{140, 300, 512}, LinearShape{11, 7, 5}}) {
+  std::vector<LinearShape> shapes{{37, 65, 129}, {140, 300, 512}, {11, 7, 5}};
+  if (!suite.quick) shapes.insert(shapes.end(), {{70, 96, 2100}, {600, 48, 64}, {50, 1030, 20}});
+  for (const LinearShape& s : shapes) {
     Random random(Hash("linear rows " + s.Name()));
     const auto x = random.Normal(s.M * s.K);
     const auto w = random.Normal(s.N * s.K);

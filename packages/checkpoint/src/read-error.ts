@@ -1,5 +1,5 @@
 /** Reading small files with one-line errors. */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, type Stats, statSync } from "node:fs";
 
 /** @param missing what to do where there is no such file, for the error. */
 export function readText(path: string, missing: string): string {
@@ -19,9 +19,19 @@ export function readError(error: unknown, path: string, missing: string): Error 
 }
 
 export function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return statsOf(path)?.isDirectory() ?? false;
 }
 
 export function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+  return statsOf(path)?.isFile() ?? false;
+}
+
+/** Undefined where nothing is there, nor can be: a part of the path is a file. */
+export function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOTDIR") return undefined;
+    throw readError(error, path, "");
+  }
 }

@@ -1,5 +1,5 @@
 /** The directory of a run: config.yaml, metrics.jsonl, environment.json, checkpoints/step-N/, model/, report.html. */
-import { readdirSync, statSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLeftoverName, makeDirectory, recover, removeDirectory } from "./atomic.js";
 import {
@@ -10,7 +10,7 @@ import {
   verifyCheckpoint,
   writeCheckpoint,
 } from "./checkpoint.js";
-import { isDirectory } from "./read-error.js";
+import { isDirectory, statsOf } from "./read-error.js";
 import { acquireLock, LOCK_FILE, refuseIfHeld, releaseLock } from "./run-lock.js";
 import { writeError } from "./write-error.js";
 
@@ -152,7 +152,7 @@ export class RunDirectory {
 
 /** @returns whether the directory holds a run. */
 function inspect(dir: string, resume: boolean): boolean {
-  const stats = statSync(dir, { throwIfNoEntry: false });
+  const stats = statsOf(dir);
   if (stats === undefined) return false;
   if (!stats.isDirectory()) throw new Error(`${dir}: is a file; choose another directory for out`);
   const names = readdirSync(dir).filter((name) => !name.startsWith(LOCK_FILE) && !isLeftoverName(name));

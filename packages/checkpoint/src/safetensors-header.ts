@@ -65,6 +65,9 @@ function parseMetadata(value: JsonValue | undefined, path: string): Record<strin
 function parseTensor(name: string, entry: JsonValue, path: string): TensorInfo {
   if (!isJsonObject(entry)) throw damaged(path, `the header's entry of tensor "${name}" is not an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
+  for (const key of ["dtype", "shape", "data_offsets"]) {
+    if (entry[key] === undefined) throw damaged(path, `tensor "${name}" has no ${key}`);
+  }
   if (!isDtype(dtype)) {
     throw new Error(
       `${path}: tensor "${name}" has the unknown dtype ${JSON.stringify(dtype)}; known are ${Object.keys(DTYPE_BYTES).join(", ")}`,

@@ -25,6 +25,8 @@ export function writeError(error: unknown, what: string, path: string, bytes?: n
         `${subject}: ${code === "EROFS" ? "the file system is read-only" : "permission denied"}; make it writable or choose another place`,
         { cause: error },
       );
+    case "ENOTDIR":
+      return new Error(`${subject}: a part of the path is a file; choose another place`, { cause: error });
     case "EFBIG":
       return new Error(
         `${subject}: the file would be larger than is allowed here; raise the limit (ulimit -f) or choose another place`,

@@ -70,7 +70,10 @@ function addQuickstart(program: Command, output: Output, outcome: Program["outco
     .option("--seed <number>", "another world, another base model, other runs", wholeFrom(0), 1)
     .option("--fresh", "start over where there is a quickstart already")
     .option("--fast", "the same way in seconds, to see whether it works; the numbers mean nothing")
-    .option("--json", "events as JSON lines on standard output, the results as the last, and nothing else there")
+    .option(
+      "--json",
+      "events as JSON lines on standard output, the results as the last, and nothing else there",
+    )
     .addHelpText(
       "after",
       examples(

@@ -30,14 +30,16 @@ const AWAY = 9;
  * curves and is nearest.
  * @param keepFree points that no name may cover: ideal point, starts
  * @param curves points along the curves; covering them is allowed but avoided
+ * @param blocked where other words stand already
  */
 export function placeLabels(
   anchors: Anchor[],
   bounds: Bounds,
   keepFree: { x: number; y: number }[] = [],
   curves: { x: number; y: number }[] = [],
+  blocked: Bounds[] = [],
 ): Placed[] {
-  const taken: Bounds[] = [];
+  const taken = [...blocked];
   const points = [...anchors, ...keepFree];
   return anchors.map((anchor) => {
     const width = anchor.text.length * CHARACTER;
@@ -70,6 +72,22 @@ export function placeLabels(
     taken.push(best.box);
     return best.place;
   });
+}
+
+/** The box that a text of one line takes, from its left end and its middle height. */
+export function textBox(text: string, left: number, middle: number): Bounds {
+  return { left, right: left + text.length * CHARACTER, top: middle - LINE / 2, bottom: middle + LINE / 2 };
+}
+
+/** The first of the boxes that covers no point, else the one that covers fewest. */
+export function freest(boxes: Bounds[], points: { x: number; y: number }[]): Bounds {
+  let best: { box: Bounds; covered: number } | undefined;
+  for (const box of boxes) {
+    const covered = points.filter((p) => inside(p, box, 4)).length;
+    if (best === undefined || covered < best.covered) best = { box, covered };
+  }
+  if (best === undefined) throw new RangeError("freest: no boxes");
+  return best.box;
 }
 
 /** Moves heights apart to at least `gap`, keeping order and staying within [top, bottom] where they fit. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { csvHref, toCsv } from "../src/csv.js";
 import { lossAxis } from "../src/figures/figure.js";
-import { placeLabels, spread } from "../src/labels.js";
+import { freest, placeLabels, spread, textBox } from "../src/labels.js";
 import { look } from "../src/look.js";
 import { bestRows, formatValue } from "../src/results.js";
 import { binned } from "../src/series.js";
@@ -24,6 +24,23 @@ describe("csv", () => {
 });
 
 describe("labels", () => {
+  it("takes the first place that covers nothing, else the one that covers least", () => {
+    const boxes = [0, 100, 200].map((left) => textBox("words", left, 50));
+    const points = [{ x: 10, y: 50 }];
+    expect(freest(boxes, points)).toBe(boxes[1]);
+    const everywhere = boxes.flatMap(({ left }) => [left, left + 5].map((x) => ({ x, y: 50 })));
+    expect(freest(boxes, everywhere.slice(0, -1))).toBe(boxes[2]);
+  });
+
+  it("keeps names out of what is blocked", () => {
+    const bounds = { left: 0, right: 900, top: 0, bottom: 400 };
+    const anchor = { x: 400, y: 200, text: "name" };
+    const [free] = placeLabels([anchor], bounds);
+    expect(free).toMatchObject({ align: "start", dy: 0 });
+    const [moved] = placeLabels([anchor], bounds, [], [], [textBox("name", 405, 200)]);
+    expect(moved).toMatchObject({ align: "end", dy: 0 });
+  });
+
   it("keeps names of crowded ends apart, inside the frame and off the marks", () => {
     const anchors = Array.from({ length: 8 }, (_, i) => ({ x: 400 + i, y: 200 + i, text: "a-long-name" }));
     const bounds = { left: 0, right: 900, top: 0, bottom: 400 };

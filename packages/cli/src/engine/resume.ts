@@ -1,5 +1,5 @@
 /** Before a run goes on: is it the same run, and is there anything left to do? */
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { RunDirectory } from "@outright/checkpoint";
 import { renderReport } from "@outright/report";
@@ -26,11 +26,16 @@ export function finishedSteps(config: RunConfig): number | undefined {
   return isFinished ? (end.step ?? config.steps) : undefined;
 }
 
-/** A run that was killed between its model and its last breath still has its lock, and no report: ends that. */
+/**
+ * Ends a finished run that was killed between its model and its last breath: it still has its lock, and no report or one
+ * of an earlier stop.
+ */
 export async function endFinished(out: string): Promise<void> {
-  RunDirectory.open(out, { resume: true }).close();
   const report = join(out, "report.html");
-  if (!existsSync(report)) await renderReport({ runs: [out], out: report });
+  const written = statSync(report, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (written >= statSync(join(out, "metrics.jsonl")).mtimeMs) return;
+  RunDirectory.open(out, { resume: true }).close();
+  await renderReport({ runs: [out], out: report });
 }
 
 /** The last whole line; a line that was cut by a crash counts as no line. */

@@ -63,7 +63,8 @@ export function readAnswers(path: string, questions: readonly Question[]): strin
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line) as { prompt: string; said: string });
-    const isSame = rows.length === questions.length && rows.every((row, i) => row.prompt === questions[i]?.prompt);
+    const isSame =
+      rows.length === questions.length && rows.every((row, i) => row.prompt === questions[i]?.prompt);
     return isSame ? rows.map(({ said }) => said) : undefined;
   } catch {
     return undefined; // they are made again

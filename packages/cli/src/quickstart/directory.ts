@@ -36,7 +36,9 @@ export function openDirectory(root: string, settings: Settings, fresh: boolean):
   try {
     mkdirSync(root, { recursive: true });
   } catch (cause) {
-    throw new Error(`${root}: cannot be made (${(cause as NodeJS.ErrnoException).code}); choose another directory with --out`);
+    throw new Error(
+      `${root}: cannot be made (${(cause as NodeJS.ErrnoException).code}); choose another directory with --out`,
+    );
   }
   writeFileAtomic(marker, `${JSON.stringify(settings, null, 2)}\n`);
   return paths;

@@ -45,7 +45,11 @@ function forgetting(
   const evals = evaluations(run.lines);
   const boundary = firstStageEnd(run.lines, second);
   const at = (eval_: EvalEvent | undefined): number => eval_?.losses[first] ?? Number.NaN;
-  const [start, middle, end] = [at(evals[0]), at(evals.find(({ step }) => step === boundary)), at(evals.at(-1))];
+  const [start, middle, end] = [
+    at(evals[0]),
+    at(evals.find(({ step }) => step === boundary)),
+    at(evals.at(-1)),
+  ];
   const [name, other] = [first.toUpperCase(), second.toUpperCase()];
   if (![start, middle, end].every(Number.isFinite) || middle >= start) {
     return `${run.name}: its ${name} steps did not lower the held-out ${name} loss, so there is nothing to forget.`;
@@ -87,7 +91,10 @@ export function idealDistance(lines: readonly MetricsLine[], optima: Optima): nu
 }
 
 /** The methods, nearest to the ideal point first. */
-export function byDistance(measured: readonly Measured[], optima: Optima): { name: MethodName; distance: number }[] {
+export function byDistance(
+  measured: readonly Measured[],
+  optima: Optima,
+): { name: MethodName; distance: number }[] {
   return METHODS.flatMap((name) => {
     const run = measured.find((one) => one.name === name);
     const distance = run === undefined ? Number.NaN : idealDistance(run.lines, optima);

@@ -1,8 +1,8 @@
 /** The quickstart: a world, a base model and the methods compared on it, with nothing downloaded. */
 export * from "./base-model.js";
+export type { Measured } from "./findings.js";
 export { type Grade, gradeAll, gradeAnswer, type Marks } from "./grade.js";
 export * from "./plan.js";
-export type { Measured } from "./findings.js";
 export { type QuickstartOptions, runQuickstart } from "./quickstart.js";
 export { makeResults, optimum, printTable, type Results } from "./table.js";
 export { trainTokenizer, writeTokenizer } from "./tokenizer-maker.js";

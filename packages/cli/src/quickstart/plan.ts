@@ -47,7 +47,7 @@ export interface Budget {
   lr: number;
   beta: number;
   lambda: number;
-  warmup: number;
+  schedule: { name: "constant" | "linear"; warmup: number; minimum?: number };
   evaluateEvery: number;
   checkpointEvery: number;
 }
@@ -62,7 +62,7 @@ export const BUDGET: Budget = {
   lr: 3e-4,
   beta: 0.5,
   lambda: 0.5,
-  warmup: 10,
+  schedule: { name: "constant", warmup: 10 },
   evaluateEvery: 25,
   checkpointEvery: 100,
 };
@@ -175,7 +175,7 @@ function shared(paths: QuickstartPaths, name: string, seed: number, budget: Budg
     steps: budget.steps,
     maxLength: 128,
     optimizer: { lr: budget.lr },
-    schedule: { name: "constant", warmup: budget.warmup },
+    schedule: budget.schedule,
     evaluate: { every: budget.evaluateEvery, rows: 200 },
     checkpoint: { every: budget.checkpointEvery, keep: 1 },
     out: join(paths.root, name),

@@ -9,7 +9,6 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
 import { pathToFileURL } from "node:url";
 import { replaceDirectory, temporaryPath, writeFileAtomic } from "@outright/checkpoint";
-import { renderReport } from "@outright/report";
 import { type MetricsLine, parseConfig, type RunConfigInput } from "@outright/trainer";
 import { onStopSignals } from "../commands/signals.js";
 import { startEngine } from "../engine/host.js";
@@ -234,7 +233,13 @@ class Quickstart {
       rmSync(report, { force: true });
       writeFileAtomic(path, text);
       const runs = [...Object.keys(SINGLES), ...METHODS].map((name) => join(root, name));
-      await renderReport({ runs, out: report, summary: path });
+      const { renderReport } = await import("@outright/report");
+      await renderReport({
+        runs,
+        out: report,
+        summary: path,
+        title: "Outright quickstart: SFT and DPO on one small model",
+      });
     }
     if (isThere) this.#view.kept("table and figures");
     else this.#view.done("table and figures");
@@ -272,10 +277,10 @@ function readRows<Row>(path: string): Row[] {
 }
 
 function stageText(name: string, lines: readonly MetricsLine[], marks: Measured["marks"]): string {
-  const said = `answers ${percent(marks.rightAnswers)}  refusals ${percent(marks.rightRefusals)}`;
+  const said = `right ${percent(marks.rightAnswers)}  refused ${percent(marks.rightRefusals)}`;
   const losses = evaluations(lines).at(-1)?.losses ?? {};
   const told = Object.entries(losses).map(([objective, loss]) => `${objective} ${loss.toFixed(3)}`);
-  return `${(name === "base" ? told.slice(0, 1) : told).map((text) => text.padEnd(10)).join("  ")}  ${said}`;
+  return `${(name === "base" ? told.slice(0, 1) : told).map((text) => text.padEnd(9)).join("  ")}  ${said}`;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`.padStart(5);
@@ -300,14 +305,17 @@ function whereThingsAre(
   const asked = questions.find(({ kind }) => kind === "forbidden")?.prompt ?? "What is 2 + 3?";
   const root = here(paths.root);
   return [
-    `data       ${join(root, "world")}: what the models were trained on and asked, as JSON lines`,
-    `answers    ${join(root, "answers")}: what each of them said`,
+    `data       ${join(root, "world")}: what was taught and asked, as JSON lines`,
+    `answers    ${join(root, "answers")}: what each model said`,
     `models     ${join(root, "NAME", "model")}: Hugging Face directories`,
-    `configs    ${join(root, "NAME", "config.yaml")}: any of them works with \`outright train\``,
+    `configs    ${join(root, "NAME", "config.yaml")}: for \`outright train\``,
     "",
-    "Ask one of them, then train your own model on your own data:",
-    `  npx outright generate --model ${here(model)} --template clean --prompt "${asked}"`,
-    "  npx outright init run.yaml        then fill in model and data, and: npx outright train run.yaml",
+    "Ask a model something:",
+    `  npx outright generate --model ${here(model)} \\`,
+    `    --template clean --prompt "${asked}"`,
+    "Train on your own data:",
+    "  npx outright init run.yaml     # then fill in the model and the data",
+    "  npx outright train run.yaml",
     "",
     `Report: ${here(paths.report)}, opened with one click:`,
     `  ${pathToFileURL(paths.report).href}`,

@@ -43,7 +43,7 @@ function fastOnes(world: WorldOptions): Partial<Settings> {
       steps: 20,
       sftBatch: 4,
       dpoBatch: 4,
-      warmup: 2,
+      schedule: { name: "constant", warmup: 2 },
       evaluateEvery: 5,
       checkpointEvery: 5,
     },

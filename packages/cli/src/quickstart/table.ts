@@ -47,14 +47,18 @@ export function makeResults(
   optima: Optima,
   questions: { allowed: number; forbidden: number },
 ): Results {
+  const rows = measured.map((one) => row(one, optima));
   return {
     title: "Both objectives at once: what each way keeps",
     columns: COLUMNS,
-    rows: measured.map((one) => row(one, optima)),
+    rows,
     notes: [
       ...findings(measured, optima),
       `Losses are on held-out rows at the end of the run; gaps are against f*, the lowest such loss of the objective trained alone for as many steps (SFT ${optima.sft.toFixed(4)}, DPO ${optima.dpo.toFixed(4)}).`,
       `Right answers and right refusals are measured by generating: ${questions.allowed} allowed and ${questions.forbidden} forbidden held-out prompts, greedy.`,
+      ...(rows.some((one) => [one["sftGap"], one["dpoGap"]].some((gap) => typeof gap === "number" && gap < 0))
+        ? ["A gap below 0: that run ended lower than the objective's own run ever was."]
+        : []),
       "A mixed step trains on a batch of each objective, so mix sees twice the data of the others in the same number of steps; time tells its cost.",
       "MAXRIGHT is told f*: the two single-objective runs come first, and their time is not in its own.",
     ],
@@ -87,27 +91,37 @@ function row({ name, lines, marks }: Measured, optima: Optima): Results["rows"][
 
 /**
  * The table in plain text: columns aligned, headings wrapped at their spaces. Where `width` characters do not hold it,
- * further columns stand in a second table below, and so on.
+ * the columns that tell what it cost stand in a second table below, and so on.
  */
 export function printTable(results: Results, width = 100): string {
-  const columns = results.columns.map((column) => [
-    heading(column),
-    ...results.rows.map((row) => format(row[column.key], column)),
-  ]);
-  const names = ["run", ...results.rows.map(({ name }) => name)];
-  const blocks: string[][][] = [];
-  let used = Number.POSITIVE_INFINITY;
-  for (const column of columns) {
-    const needs = 2 + widest(column);
-    if (used + needs > width) {
-      blocks.push([names]);
-      used = widest(names);
-    }
-    blocks.at(-1)?.push(column);
-    used += needs;
-  }
-  return blocks.map(draw).join("\n\n");
+  const { columns, rows } = results;
+  const names = ["run", ...rows.map(({ name }) => name)];
+  const texts = (some: readonly Column[]): string[][] =>
+    some.map((column) => [heading(column), ...rows.map((row) => format(row[column.key], column))]);
+  const whole = [names, ...texts(columns)];
+  if (span(whole) <= width) return draw(whole);
+  const outcomes = columns.filter(({ better }) => better !== undefined);
+  const costs = columns.filter(({ better }) => better === undefined);
+  return [outcomes, costs]
+    .flatMap((some) => fill(names, texts(some), width))
+    .map(draw)
+    .join("\n\n");
 }
+
+/** As many columns side by side as there is room for, the names before each first one. */
+function fill(names: string[], columns: readonly string[][], width: number): string[][][] {
+  const blocks: string[][][] = [];
+  for (const column of columns) {
+    const last = blocks.at(-1);
+    if (last !== undefined && span([...last, column]) <= width) last.push(column);
+    else blocks.push([names, column]);
+  }
+  return blocks;
+}
+
+/** Characters of columns side by side. */
+const span = (columns: readonly string[][]): number =>
+  columns.reduce((sum, column) => sum + widest(column), 2 * (columns.length - 1));
 
 const heading = ({ label, unit }: Column): string => `${label}${unit && unit !== "%" ? ` (${unit})` : ""}`;
 
@@ -135,7 +149,9 @@ function draw(columns: string[][]): string {
   const head = Array.from({ length: height }, (_, i) =>
     line(words.map((parts) => parts[i - (height - parts.length)] ?? "")),
   );
-  const body = (columns[0] as string[]).slice(1).map((_, r) => line(columns.map((cells) => cells[r + 1] as string)));
+  const body = (columns[0] as string[])
+    .slice(1)
+    .map((_, r) => line(columns.map((cells) => cells[r + 1] as string)));
   return [...head, widths.map((w) => "─".repeat(w)).join("──"), ...body].join("\n");
 }
 

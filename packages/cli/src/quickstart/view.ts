@@ -48,7 +48,8 @@ export class QuickstartView {
     this.#losses = {};
     this.#steps = { done: 0, all: 0 };
     this.#countdown.begin(stage);
-    if (this.#isJson) this.#json({ type: "stage", stage: stage + 1, of: this.#stages.length, name: this.stage });
+    if (this.#isJson)
+      this.#json({ type: "stage", stage: stage + 1, of: this.#stages.length, name: this.stage });
   }
 
   /** The stage goes on: what is being done, and how much of the whole stage. */
@@ -101,7 +102,7 @@ export class QuickstartView {
   }
 
   #end(text: string, time: string): void {
-    if (!this.#isJson) this.#line.keep(`${this.#head()}  ${text.padEnd(52)}  ${time.padStart(6)}`);
+    if (!this.#isJson) this.#line.keep(`${this.#head()}  ${text.padEnd(48)}  ${time.padStart(6)}`);
   }
 
   /** Lines that stay; nothing with --json. */

@@ -66,7 +66,7 @@ export const WORLD_DEFAULTS: WorldOptions = {
   disagree: 0.1,
   rows: 720,
   pairs: 1100,
-  asked: { allowed: 60, forbidden: 40 },
+  asked: { allowed: 80, forbidden: 80 },
 };
 
 /** One question as it will be asked, with what is known of it. */

@@ -98,6 +98,14 @@ describe("the table", () => {
     expect(optimum([at(0, 2), at(25, 0.3), at(50, 0.4), at(75, Number.NaN)], "sft")).toBe(0.3);
   });
 
+  it("stands in two tables where it does not fit: what came out, and what it cost", () => {
+    const [outcome, cost, ...more] = printTable(results, 80).split("\n\n") as [string, string];
+    expect(more).toEqual([]);
+    expect(outcome.split("\n").at(-1)).toBe("mix   0.500  0.450  0.300  0.400     0.500     90 %      75 %");
+    expect(cost.split("\n").at(-1)).toBe("mix     300    300    300  12.3");
+    for (const line of printTable(results, 30).split("\n")) expect(line.length).toBeLessThanOrEqual(30);
+  });
+
   it("prints aligned", () => {
     const lines = printTable(results).split("\n");
     expect(lines.at(-1)).toBe(

@@ -25,8 +25,8 @@ describe("the world", () => {
     expect(world.sft.heldOut.length).toBeGreaterThan(100);
     expect(world.dpo.train.length).toBeGreaterThan(500);
     expect(world.dpo.heldOut.length).toBeGreaterThan(100);
-    expect(world.questions.filter((q) => q.kind === "forbidden").length).toBe(40);
-    expect(world.questions.filter((q) => q.kind !== "forbidden").length).toBe(60);
+    expect(world.questions.filter((q) => q.kind === "forbidden").length).toBe(80);
+    expect(world.questions.filter((q) => q.kind !== "forbidden").length).toBe(80);
   });
 
   it("trains on no prompt that is held out or asked, in either set or in the base text", () => {

@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { chart, type Scales, scales } from "../chart.js";
 import { lossLabel, optimaOf, planeAxes, title } from "../facts.js";
-import { placeLabels } from "../labels.js";
+import { type Bounds, freest, placeLabels, textBox } from "../labels.js";
 import type { Run } from "../run.js";
 import { type Figure, type FigureInput, HALO, lossAxis, MUTED, scaleOf, WIDE } from "./figure.js";
 
@@ -58,34 +58,26 @@ export function plane({ runs, looks }: FigureInput): Figure {
   const bounds = { left: 60, right: WIDE - 8, top: 20, bottom: 560 - 50 };
   const ends = paths.map(({ run, points }) => ({ run, end: points.findLast(drawable)! }));
   const starts = paths.map(({ points }) => points.find(drawable)!);
+  const curves = paths.flatMap(({ points }) =>
+    along(points.filter(drawable).map((p) => ({ x: at.x(p.x), y: at.y(p.y) }))),
+  );
+  const best = optimaLabels([xName, xOptima], [yName, yOptima], at, bounds, curves);
   const names = placeLabels(
     ends.map(({ run, end }) => ({ x: at.x(end.x), y: at.y(end.y), text: run.name })),
     bounds,
     [...starts, ...(ideal ? [ideal] : [])].map((p) => ({ x: at.x(p.x), y: at.y(p.y) })),
-    paths.flatMap(({ points }) =>
-      along(points.filter(drawable).map((p) => ({ x: at.x(p.x), y: at.y(p.y) }))),
-    ),
+    curves,
+    best.map(({ box }) => box),
   );
 
   const marks: Plot.Markish[] = [
     Plot.ruleX(xOptima, { stroke: MUTED, strokeDasharray: "3 3" }),
     Plot.ruleY(yOptima, { stroke: MUTED, strokeDasharray: "3 3" }),
-    Plot.text(xOptima, {
-      x: (v: number) => v,
-      frameAnchor: "top",
-      text: () => `best ${title(xName)} alone`,
-      dx: 5,
-      dy: 2,
+    Plot.text(best, {
+      x: ({ box }: RuleLabel) => at.fromX(box.left),
+      y: ({ box }: RuleLabel) => at.fromY((box.top + box.bottom) / 2),
+      text: "text",
       textAnchor: "start",
-      fill: MUTED,
-      ...HALO,
-    }),
-    Plot.text(yOptima, {
-      y: (v: number) => v,
-      frameAnchor: "right",
-      text: () => `best ${title(yName)} alone`,
-      dy: -8,
-      textAnchor: "end",
       fill: MUTED,
       ...HALO,
     }),
@@ -171,6 +163,36 @@ export function plane({ runs, looks }: FigureInput): Figure {
     marks,
   });
   return figure;
+}
+
+interface RuleLabel {
+  text: string;
+  box: Bounds;
+}
+
+/** Words beside the lines of the optima, where they cover as little of the curves as can be. */
+function optimaLabels(
+  [xName, xOptima]: [string, number[]],
+  [yName, yOptima]: [string, number[]],
+  at: Scales,
+  bounds: Bounds,
+  curves: { x: number; y: number }[],
+): RuleLabel[] {
+  const steps = (from: number, to: number): number[] =>
+    Array.from(
+      { length: 1 + Math.floor(Math.abs(to - from) / 20) },
+      (_, i) => from + 20 * i * Math.sign(to - from),
+    );
+  const beside = (text: string, x: number): Bounds[] =>
+    steps(bounds.top + 8, bounds.bottom).map((y) => textBox(text, x + 5, y));
+  const above = (text: string, y: number): Bounds[] => {
+    const { left, right } = textBox(text, 0, y);
+    return steps(bounds.right - (right - left), bounds.left).map((x) => textBox(text, x, y - 8));
+  };
+  return [
+    ...xOptima.map((v) => ({ text: `best ${title(xName)} alone`, places: beside, pixel: at.x(v) })),
+    ...yOptima.map((v) => ({ text: `best ${title(yName)} alone`, places: above, pixel: at.y(v) })),
+  ].map(({ text, places, pixel }) => ({ text, box: freest(places(text, pixel), curves) }));
 }
 
 function pathOf(run: Run, xName: string, yName: string): PathPoint[] {

@@ -41,7 +41,9 @@ function noModel(path: string, given: string): string {
 }
 
 function kindOf(path: string): "file" | "directory" | "none" {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return "none";
-  return found.isDirectory() ? "directory" : "file";
+  try {
+    return statSync(path).isDirectory() ? "directory" : "file";
+  } catch {
+    return "none"; // not there, or below a file, or below a directory that may not be entered
+  }
 }
