@@ -1,7 +1,7 @@
 /**
  * Every kind of bad input through the command: exit code 1, one line on standard error that names file, row or key, no
- * stack trace, and nothing that was there before is touched. The table runs the command's `main` in this process, as
- * `bin/outright.mjs` does; what hangs on a process is tried in one of its own.
+ * stack trace, and nothing that was there before is touched. The long table trains in this very thread, and tells errors
+ * as the command does; that the command does so from its engine's thread and its process is shown by the tests after it.
  */
 import { spawnSync } from "node:child_process";
 import {
@@ -15,8 +15,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { loadConfig, train } from "@outright/trainer";
 import type { RunConfigInput } from "outright";
 import { afterAll, describe, expect, it } from "vitest";
+import { errorLines } from "../packages/cli/dist/errors.js";
 import { main } from "../packages/cli/dist/main.js";
 import { type Outcome, run, start } from "../packages/cli/test/command.js";
 import { snapshot, temporaryFolder, writeRows } from "./support/folder.js";
@@ -76,6 +78,17 @@ async function command(...args: string[]): Promise<Outcome> {
     width: () => 80,
   });
   return { code, signal: null, stdout, stderr };
+}
+
+/** What `outright train` does in its engine's thread, and what it says of an error. */
+async function trainHere(path: string): Promise<Outcome> {
+  const outcome = { signal: null, stdout: "" };
+  try {
+    await train(loadConfig(path));
+    return { ...outcome, code: 0, stderr: "" };
+  } catch (error) {
+    return { ...outcome, code: 1, stderr: errorLines(error, false) };
+  }
 }
 
 /** A copy of the model in which some files are other. */
@@ -363,7 +376,7 @@ describe("outright train", () => {
     const given = prepareCase(at);
     if (given !== undefined) writeConfig(at, given);
     const before = snapshot(at);
-    expectOneLine(await command("train", join(at, "run.json")), says);
+    expectOneLine(await trainHere(join(at, "run.json")), says);
     expectUntouched(at, before);
   });
 
@@ -405,13 +418,13 @@ describe("outright train", () => {
   it("folders on the way to out are made", async () => {
     const at = prepare("deep");
     writeConfig(at, { ...good, out: "a/b/c" });
-    expect(await command("train", join(at, "run.json"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await trainHere(join(at, "run.json"))).toMatchObject({ code: 0, stderr: "" });
     expect(readdirSync(join(at, "a/b/c"))).toContain("model");
   });
 });
 
 describe("outright train --resume", () => {
-  it("refuses data that changed, other weights for a reference, and another config; touches nothing", async () => {
+  it("refuses data that changed and another config, and touches nothing", async () => {
     const at = prepare("changed");
     copyFileSync(SFT, join(at, "sft.jsonl"));
     const given = { ...good, objectives: sft("sft.jsonl"), checkpoint: { every: 2 } };
@@ -558,7 +571,7 @@ describe("a disk that is full or read-only", () => {
     const at = prepare(name);
     const given = { ...good, steps: 6, checkpoint: { every, keep: 1 } };
     writeConfig(at, given);
-    expect(await command("train", join(at, "run.json"))).toMatchObject({ code: 0, stderr: "" });
+    expect(await trainHere(join(at, "run.json"))).toMatchObject({ code: 0, stderr: "" });
     writeConfig(at, { ...given, out: join(disk, "run") });
     const child = join(import.meta.dirname, "support/full-disk-child.mjs");
     const script = [process.execPath, child, BIN, join(at, "run.json"), disk, String(freeBytes)];

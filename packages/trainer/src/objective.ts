@@ -5,7 +5,7 @@ import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";
 import { runDpoBatch } from "./dpo-batch.js";
 import type { ObjectiveData } from "./objective-data.js";
-import type { ReferenceCache } from "./reference/cache.js";
+import type { ReferenceCache, ReferenceKey } from "./reference/cache.js";
 import { runSftBatch } from "./sft-batch.js";
 
 export interface Objective {
@@ -17,8 +17,8 @@ export interface Objective {
   nextRows(): number[];
   /** loss of the next batch; with `train` the batch is taken and gradients are added */
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult;
-  /** keys of the reference caches it reads */
-  referenceKeys(): string[];
+  /** what the reference log-probs that it reads were made from */
+  referenceKeys(): ReferenceKey[];
   /** loss on the held-out rows; null where none are held out */
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null;
 }
@@ -67,7 +67,7 @@ export class SftObjective implements Objective {
     return runSftBatch(model, pick(this.data.train.examples, indices), this.#config.loss, options);
   }
 
-  referenceKeys(): string[] {
+  referenceKeys(): ReferenceKey[] {
     return [];
   }
 
@@ -118,8 +118,9 @@ export class DpoObjective implements Objective {
     return runDpoBatch(model, pick(this.data.train.examples, indices), reference, this.#config.beta, options);
   }
 
-  referenceKeys(): string[] {
-    return [...new Set([this.references.train.key, this.references.held.key])];
+  referenceKeys(): ReferenceKey[] {
+    const { train, held } = this.references;
+    return held === train ? [train.key] : [train.key, held.key];
   }
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {

@@ -6,6 +6,7 @@ import type { Policy, PolicyState } from "@outright/policies";
 import type { Parameter, Tensor } from "@outright/tensor";
 import type { Objective } from "./objective.js";
 import type { AdamW } from "./optimizer.js";
+import type { ReferenceKey } from "./reference/cache.js";
 
 const STATE_VERSION = 1;
 
@@ -18,8 +19,8 @@ export interface RunState {
   optimizerUpdates: number;
   streams: Record<string, StreamState>;
   policy: PolicyState;
-  /** keys of the reference caches in use */
-  references: Record<string, string[]>;
+  /** what the reference log-probs in use were made from */
+  references: Record<string, ReferenceKey[]>;
   /** hashes of the data files, so that a changed file is noticed */
   data: Record<string, string>;
   stepsPerObjective: Record<string, number>;
@@ -99,6 +100,8 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
       );
     }
   }
+  for (const objective of objectives)
+    refuseOtherReference(checkpoint.dir, objective, state.references[objective.name]);
   const { weights, optimizer: moments } = checkpoint.tensors;
   if (weights === undefined || moments === undefined)
     throw new Error(`${checkpoint.dir}: weights or moments are missing`);
@@ -115,6 +118,27 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
   }
   policy.restore(state.policy);
   return state;
+}
+
+/**
+ * A reference that changed since the checkpoint would change the loss unnoticed. Another processor may make its own
+ * log-probs of the same reference (`kernels`): then the run goes on, though not with the bits it would have had.
+ */
+function refuseOtherReference(
+  where: string,
+  objective: Objective,
+  saved: readonly ReferenceKey[] = [],
+): void {
+  objective.referenceKeys().forEach((key, i) => {
+    const before: Record<string, unknown> = { ...saved[i] };
+    for (const [part, value] of Object.entries(key)) {
+      if (part !== "kernels" && before[part] !== value) {
+        throw new Error(
+          `${where}: the reference of objective "${objective.name}" changed since this checkpoint (${part}); start a new run in another directory`,
+        );
+      }
+    }
+  });
 }
 
 /** A model's weights as they go into files. */

@@ -1,5 +1,5 @@
 /** The loop through its public door: a config in, a run directory out. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -234,5 +234,30 @@ describe("train", () => {
     const first = await losses("random-1", 1);
     expect(await losses("random-2", 1)).toBe(first);
     expect(await losses("random-3", 2)).not.toBe(first);
+  });
+});
+
+describe("resume", () => {
+  it("refuses a reference that changed since the checkpoint", async () => {
+    const model = join(root, "base");
+    cpSync(join(goldens, "models/llama-nano"), model, { recursive: true });
+    const input = config("reference-changed", {
+      model,
+      policy: { name: "single", objective: "dpo" },
+      checkpoint: { every: 2, keep: 2 },
+    });
+    const resolved = parseConfig(input);
+    let steps = 0;
+    const listen = (event: TrainEvent) => {
+      if (event.type === "step") steps = event.step;
+    };
+    await train(resolved, { onEvent: listen, shouldStop: () => steps >= 2 });
+    const weights = join(model, "model.safetensors");
+    const bytes = readFileSync(weights);
+    bytes[bytes.length - 2] = (bytes[bytes.length - 2] as number) ^ 1;
+    writeFileSync(weights, bytes);
+    await expect(train(resolved, { resume: true })).rejects.toThrow(
+      /the reference of objective "dpo" changed since this checkpoint \(model\)/,
+    );
   });
 });

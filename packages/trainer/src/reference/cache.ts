@@ -26,7 +26,7 @@ export interface ReferenceKey {
 }
 
 export class ReferenceCache {
-  readonly key: string;
+  readonly key: ReferenceKey;
   readonly path: string;
   readonly #described: string;
   /** log-prob of each example's answers; NaN where it was not computed yet */
@@ -38,9 +38,10 @@ export class ReferenceCache {
    * @throws when the file there was made for something else or is damaged
    */
   constructor(directory: string, key: ReferenceKey, examples: number) {
+    this.key = key;
     this.#described = JSON.stringify(key);
-    this.key = createHash("sha256").update(this.#described).digest("hex");
-    this.path = join(directory, `${this.key.slice(0, 32)}.safetensors`);
+    const name = createHash("sha256").update(this.#described).digest("hex").slice(0, 32);
+    this.path = join(directory, `${name}.safetensors`);
     this.chosen = new Float64Array(examples).fill(Number.NaN);
     this.rejected = new Float64Array(examples).fill(Number.NaN);
     if (existsSync(this.path)) this.#load();
