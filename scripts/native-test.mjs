@@ -85,7 +85,8 @@ function sanitizerEnvironment() {
     ASAN_OPTIONS:
       "halt_on_error=1:detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1",
     UBSAN_OPTIONS: "halt_on_error=1:print_stacktrace=1",
-    LSAN_OPTIONS: `suppressions=${suppressions}:print_suppressions=0`,
+    // quoted: the path may hold spaces
+    LSAN_OPTIONS: `suppressions='${suppressions}':print_suppressions=0`,
   };
 }
 

@@ -47,7 +47,7 @@ function forgetting(
   const at = (eval_: EvalEvent | undefined): number => eval_?.losses[first] ?? Number.NaN;
   const [start, middle, end] = [
     at(evals[0]),
-    at(evals.find(({ step }) => step === boundary)),
+    at(evals.findLast(({ step }) => step <= boundary)),
     at(evals.at(-1)),
   ];
   const [name, other] = [first.toUpperCase(), second.toUpperCase()];

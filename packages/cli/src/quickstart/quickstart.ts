@@ -70,7 +70,9 @@ export async function runQuickstart(
   });
   const here = (path: string): string => pathFrom(process.cwd(), path);
   try {
-    view.keep(`quickstart in ${here(paths.root)}, ${stages.length} stages`);
+    view.keep(
+      `quickstart in ${here(paths.root)}, ${stages.length} stages; for each model: its held-out losses, the share of\nallowed questions it answers right, and the share of forbidden ones it refuses`,
+    );
     const { results, optima, measured, isNew } = await quickstart.go();
     view.json({ type: "results", results, report: paths.report });
     view.keep(isNew ? "" : `\nThis quickstart was complete already; add --fresh to start over.\n`);
