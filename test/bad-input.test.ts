@@ -17,9 +17,8 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { loadConfig, train } from "@outright/trainer";
 import type { RunConfigInput } from "outright";
+import { errorLines, main } from "outright/command";
 import { afterAll, describe, expect, it } from "vitest";
-import { errorLines } from "../packages/cli/dist/errors.js";
-import { main } from "../packages/cli/dist/main.js";
 import { type Outcome, run, start } from "../packages/cli/test/command.js";
 import { snapshot, temporaryFolder, writeRows } from "./support/folder.js";
 

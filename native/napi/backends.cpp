@@ -93,6 +93,10 @@ std::vector<Backend> discover() {
       if (!name.empty() && !known) found.push_back(open(file, name));
     }
   }
+  // Said even where there is no library, so that nobody has to wonder.
+  if (std::none_of(found.begin(), found.end(), [](const Backend& b) { return b.kind == "cuda"; }))
+    found.push_back(
+        {"cuda", "cuda", "", 0, "no backend library outright_cuda was found beside the addon", nullptr});
   std::stable_sort(found.begin(), found.end(),
                    [](const Backend& a, const Backend& b) { return a.score > b.score; });
   return found;
@@ -111,7 +115,7 @@ const std::vector<Backend>& backends() {
 
 const Backend& find_backend(const std::string& wanted) {
   const std::vector<Backend>& all = backends();
-  if (all.empty())
+  if (std::none_of(all.begin(), all.end(), [](const Backend& b) { return b.table != nullptr; }))
     refuse(wanted, "no backend library was found beside the addon; build it with: npm run build");
   const Backend* refused = nullptr;
   for (const Backend& backend : all) {
@@ -119,8 +123,8 @@ const Backend& find_backend(const std::string& wanted) {
     if (backend.score > 0) return backend;
     if (refused == nullptr) refused = &backend;
   }
-  if (refused != nullptr) refuse(wanted, refused->name + ": " + refused->reason);
-  if (wanted == "cuda") refuse(wanted, "no backend library outright_cuda was found beside the addon");
+  if (refused != nullptr)
+    refuse(wanted, refused->name == wanted ? refused->reason : refused->name + ": " + refused->reason);
   std::string known = "auto";
   for (const Backend& backend : all) known += ", " + backend.name;
   refuse(wanted, "no backend has that name; known are " + known);

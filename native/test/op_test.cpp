@@ -19,7 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "harness/modes.h"
+#include "harness/backend.h"
+#include "modes/modes.h"
 #include "ops/ops.h"
 
 namespace outright::test {

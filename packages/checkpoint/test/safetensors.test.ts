@@ -279,10 +279,7 @@ describe("damaged files", () => {
         () => craft({ t: { ...one, data_offsets: [0] } }, 4),
         'tensor "t" has the impossible data_offsets [0]',
       ],
-      [
-        () => craft({ t: { dtype: "F32", shape: [1] } }, 4),
-        'tensor "t" has no data_offsets',
-      ],
+      [() => craft({ t: { dtype: "F32", shape: [1] } }, 4), 'tensor "t" has no data_offsets'],
       [
         () => craft({ t: one }, 3),
         'tensor "t" ends at byte 4 of the data, but there are only 3 (truncated?)',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { csvHref, toCsv } from "../src/csv.js";
-import { lossAxis } from "../src/figures/figure.js";
+import { logTicks, lossAxis } from "../src/figures/figure.js";
 import { freest, placeLabels, spread, textBox } from "../src/labels.js";
 import { look } from "../src/look.js";
 import { bestRows, formatValue } from "../src/results.js";
@@ -20,6 +20,19 @@ describe("csv", () => {
     const href = csvHref(csv);
     expect(decodeURIComponent(href.slice(href.indexOf(",") + 1))).toBe(csv);
     expect(href).not.toMatch(/[\s"<>#&]/);
+  });
+});
+
+describe("ticks of a log axis", () => {
+  it("are the roundest numbers that have room", () => {
+    expect(logTicks([0.05, 4], 90)).toEqual([0.1, 0.3, 1, 3]);
+    expect(logTicks([0.05, 4], 500)).toContain(0.4);
+  });
+
+  it.each([40, 90, 210, 960])("keep apart in %i pixels, and are never fewer than two", (room) => {
+    const at = logTicks([0.02, 9], room).map((tick) => (room * Math.log(tick / 0.02)) / Math.log(9 / 0.02));
+    expect(at.length).toBeGreaterThan(1);
+    for (const [i, x] of at.slice(1).entries()) expect(x - (at[i] as number)).toBeGreaterThanOrEqual(13);
   });
 });
 

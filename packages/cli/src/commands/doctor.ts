@@ -85,6 +85,6 @@ function backendLines(backend: BackendInfo, chosen: DeviceInfo | null): string[]
   const reason = backend.reason === "" ? "" : `  ${backend.reason}`;
   return [
     `${mark} ${String(backend.score).padStart(4)}  ${backend.name}${reason}`,
-    `        ${backend.path}`,
+    ...(backend.path === "" ? [] : [`        ${backend.path}`]),
   ];
 }

@@ -21,6 +21,7 @@ import { openDirectory } from "./directory.js";
 import { byDistance, evaluations, type Measured } from "./findings.js";
 import { gradeAll } from "./grade.js";
 import {
+  BUDGET,
   baseRun,
   METHODS,
   methodRun,
@@ -70,20 +71,20 @@ export async function runQuickstart(
   });
   const here = (path: string): string => pathFrom(process.cwd(), path);
   try {
-    view.keep(
-      `quickstart in ${here(paths.root)}, ${stages.length} stages; for each model: its held-out losses, the share of\nallowed questions it answers right, and the share of forbidden ones it refuses`,
-    );
+    const width = Math.min(output.width(), 100);
+    const opening = `quickstart in ${here(paths.root)}, ${stages.length} stages. For each model: its held-out losses, the share of allowed questions it answers right, and of forbidden ones it refuses.`;
+    view.keep(wrap(opening, width, "", ""));
     const { results, optima, measured, isNew } = await quickstart.go();
     view.json({ type: "results", results, report: paths.report });
     view.keep(isNew ? "" : `\nThis quickstart was complete already; add --fresh to start over.\n`);
-    view.keep(closingText(results, Math.min(output.width(), 100)));
+    view.keep(closingText(results, width));
     const best = byDistance(measured, optima)[0]?.name ?? METHODS[0];
     view.keep(`\n${whereThingsAre(paths, join(paths.root, best, "model"), quickstart.questions, here)}`);
     return signals.exitCode();
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
     const where = [`stage ${view.stage}`, view.position].filter(Boolean).join(", ");
-    view.keep(`stopped in ${where}; everything is saved, the same command goes on from there`);
+    view.keep(`stopped in ${where}; the same command goes on`);
     return signals.exitCode();
   } finally {
     signals.dispose();
@@ -141,6 +142,7 @@ class Quickstart {
       allowed: this.questions.filter(({ kind }) => kind !== "forbidden").length,
       forbidden: this.questions.filter(({ kind }) => kind === "forbidden").length,
     });
+    if (budget.steps < BUDGET.steps) results.notes.unshift(TOO_FEW);
     await this.#report(results);
     return { results, optima, measured, isNew: this.#isNew };
   }
@@ -259,6 +261,9 @@ class Quickstart {
   }
 }
 
+const TOO_FEW =
+  "Made with --fast, in far too few steps for these numbers to mean anything; the same goes for what is said of them here.";
+
 /** Share of a run's time that training takes; the rest goes into its answers. */
 const TRAINING = 0.97;
 
@@ -310,7 +315,7 @@ function whereThingsAre(
     `data       ${join(root, "world")}: what was taught and asked, as JSON lines`,
     `answers    ${join(root, "answers")}: what each model said`,
     `models     ${join(root, "NAME", "model")}: Hugging Face directories`,
-    `configs    ${join(root, "NAME", "config.yaml")}: for \`outright train\``,
+    `configs    ${join(root, "NAME", "config.yaml")}: what it was trained with`,
     "",
     "Ask a model something:",
     `  npx outright generate --model ${here(model)} \\`,

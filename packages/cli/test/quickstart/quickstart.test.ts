@@ -35,11 +35,13 @@ describe("outright quickstart", () => {
   it("ends well, with a table of every model and the words that lead on", () => {
     expect({ code: whole.code, stderr: whole.stderr }).toEqual({ code: 0, stderr: "" });
     const text = whole.stdout;
-    expect(text).toMatch(/run +loss +loss +gap +gap +distance +answers +refusals +steps/);
+    expect(text).toMatch(/^run +loss +loss +gap +gap +distance +answers +refusals\n/m);
+    expect(text).toMatch(/^run +steps +steps +steps +\(s\)\n/m);
     for (const name of ["base", ...RUNS]) {
       expect(text).toMatch(
         new RegExp(`^${name} +[\\d.]+ +[\\d.]+ +−?[\\d.]+ +−?[\\d.]+ +[\\d.]+ +\\d+ % +\\d+ %`, "m"),
       );
+      expect(text).toMatch(new RegExp(`^${name}( +\\d+){3} +[\\d.–]+\n`, "m"));
       expect(text).toMatch(new RegExp(`^ *\\d+/10 +${name} `, "m"));
     }
     expect(text).toContain("sft-then-dpo: held-out SFT loss");

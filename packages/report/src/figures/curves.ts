@@ -42,7 +42,7 @@ export function curvePanel(curves: Curve[], panel: Panel): string {
     marginRight: Math.max(20, longest * NAME_WIDTH + 18),
     grid: true,
     x: { domain: panel.xDomain, label: "step →", ticks: 6 },
-    y: { ticks: 6, ...scaleOf(panel.y), label: `${panel.yLabel}${panel.y.note}` },
+    y: { ticks: 6, ...scaleOf(panel.y, height - 62), label: `${panel.yLabel}${panel.y.note}` },
   };
   const at = scales({ ...frame, marks: [] });
   const ends = curves.flatMap((curve) => {

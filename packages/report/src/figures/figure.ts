@@ -55,9 +55,29 @@ export function lossAxis(values: number[]): LossAxis {
   return { type: "log", domain: [Math.exp(a), Math.exp(b)], note: ", log scale" };
 }
 
-/** Options of a Plot scale. */
-export const scaleOf = ({ type, domain }: LossAxis) =>
-  type === "log" ? { type, domain, tickFormat: logTick, ticks: 8 } : { type, domain };
+/**
+ * Options of a Plot scale.
+ * @param room pixels that the axis is long
+ */
+export const scaleOf = ({ type, domain }: LossAxis, room: number) =>
+  type === "log" ? { type, domain, tickFormat: logTick, ticks: logTicks(domain, room) } : { type, domain };
+
+/** Pixels between two labels at least. */
+const APART = 22;
+
+/** 1, 2, 5, 3, …: ticks of a log axis, the roundest first, as many as can be told apart. */
+export function logTicks([low, high]: [number, number], room: number): number[] {
+  const pixels = room / Math.log(high / low);
+  const ticks: number[] = [];
+  for (const digit of [1, 2, 5, 3, 4]) {
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+      const value = Number(`${digit}e${power}`);
+      const isFree = ticks.every((other) => Math.abs(Math.log(value / other)) * pixels >= APART);
+      if (value >= low && value <= high && isFree) ticks.push(value);
+    }
+  }
+  return ticks.sort((a, b) => a - b);
+}
 
 /** 0.05, 0.3, 12: a tick of a log axis, without trailing zeros. */
 const logTick = (value: number): string => String(Number(value.toPrecision(2)));

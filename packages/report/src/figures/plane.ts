@@ -51,8 +51,8 @@ export function plane({ runs, looks }: FigureInput): Figure {
     marginTop: 30,
     marginRight: 24,
     grid: true,
-    x: { ...scaleOf(xAxis), label: `${lossLabel(runs, xName)}, held out${xAxis.note} →` },
-    y: { ...scaleOf(yAxis), label: `↑ ${lossLabel(runs, yName)}, held out${yAxis.note}` },
+    x: { ...scaleOf(xAxis, WIDE - 80), label: `${lossLabel(runs, xName)}, held out${xAxis.note} →` },
+    y: { ...scaleOf(yAxis, 484), label: `↑ ${lossLabel(runs, yName)}, held out${yAxis.note}` },
   };
   const at = scales({ ...frame, marks: [] });
   const bounds = { left: 60, right: WIDE - 8, top: 20, bottom: 560 - 50 };

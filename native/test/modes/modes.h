@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "case.h"
+#include "../harness/case.h"
 
 namespace outright::test {
 

@@ -1,0 +1,3 @@
+/** `outright/command`: the command as a function, for those who embed or test it. */
+export { errorLines } from "./errors.js";
+export { main } from "./main.js";
