@@ -83,7 +83,7 @@ export type Optima = { sft: number; dpo: number };
  * proportions matter, for the time that is left.
  */
 export function stageCosts(budget: Budget): Record<string, number> {
-  const base = (budget.baseSteps * budget.baseBatch) / 1800;
+  const base = (budget.baseSteps * budget.baseBatch) / 1050;
   const sft = (budget.steps * budget.sftBatch) / 1000;
   const dpo = (budget.steps * budget.dpoBatch) / 470;
   return {
@@ -93,7 +93,7 @@ export function stageCosts(budget: Budget): Record<string, number> {
     "dpo-only": dpo,
     "sft-then-dpo": (sft + dpo) / 2,
     "dpo-then-sft": (sft + dpo) / 2,
-    mix: sft + dpo,
+    mix: 0.85 * (sft + dpo),
     alright: (sft + dpo) / 2,
     maxright: (sft + dpo) / 2,
     report: 1,
