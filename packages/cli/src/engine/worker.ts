@@ -1,7 +1,6 @@
 /** The engine's thread: native calls block it for seconds, and nobody waits for it but the run itself. */
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
-import { renderReport } from "@outright/report";
 import { train } from "@outright/trainer";
 import type { EngineJob, EngineMessage } from "./messages.js";
 
@@ -25,6 +24,8 @@ try {
 /** The model is trained and saved: a report that fails is worth a warning, no more. */
 async function writeReport(out: string): Promise<void> {
   try {
+    // loaded only now: charts take longer to load than a small run to start
+    const { renderReport } = await import("@outright/report");
     await renderReport({ runs: [out], out: join(out, "report.html") });
   } catch (error) {
     const message = `no report was written: ${(error as Error).message}`;
