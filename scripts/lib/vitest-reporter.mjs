@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 function unsaid() {
   const data = process.env.OUTRIGHT_TEST_DATA ?? join(process.cwd(), "..", "shared", "data");
   if (existsSync(data)) return "no reason given";
-  return "no reason given; the large test data is absent (OUTRIGHT_TEST_DATA names its folder)";
+  return "the large test data is absent (OUTRIGHT_TEST_DATA names its folder)";
 }
 
 export default class SummaryReporter {
