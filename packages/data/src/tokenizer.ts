@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type ChatTemplate, chatTemplate } from "./chat-template.js";
 import { type Json, parseObject, readText } from "./json-file.js";
@@ -19,6 +20,7 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   const path = join(directory, "tokenizer.json");
   const main = await readText(path);
   if (main === null) {
+    if (!existsSync(directory)) throw new Error(`${directory}: there is no such model directory`);
     throw new Error(
       `${path}: there is no such file; only tokenizer.json is read (transformers' save_pretrained of a fast tokenizer writes one)`,
     );

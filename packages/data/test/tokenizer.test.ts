@@ -206,6 +206,7 @@ describe("loadTokenizer", () => {
       return error.message;
     };
     expect(await message(dirname(temporary("vocab.json", "{}")))).toContain("only tokenizer.json is read");
+    expect(await message("no/such/place")).toBe("no/such/place: there is no such model directory");
     expect(await message(dirname(temporary("tokenizer.json", "{")))).toContain(
       "tokenizer.json: is not valid JSON",
     );
