@@ -151,25 +151,13 @@ for (const name of MODELS) {
               .reduce((sum, bit) => sum + bit, 0);
             const context = ids.subarray(sequence * width, sequence * width + real);
             const given = scope(() => {
+              // one more token behind, since the last of a row is a target and no input
               const [row] = packSft(
-                [
-                  {
-                    row: 0,
-                    promptIds: context.subarray(0, 1),
-                    responseIds: context.slice(1),
-                    responseEnds: true,
-                  },
-                ],
-                0,
-              );
-              // the last token is a target only; append one so that it becomes an input
-              const [longer] = packSft(
                 [{ row: 0, promptIds: context, responseIds: Int32Array.of(0), responseEnds: true }],
                 0,
               );
-              const input = longer ?? row;
-              if (input === undefined) throw new Error("no row");
-              const hidden = model.hiddenStates(uploadInput(device, input));
+              if (row === undefined) throw new Error("no row");
+              const hidden = model.hiddenStates(uploadInput(device, row));
               return linear(
                 gatherRows(hidden, Tensor.from(device, Int32Array.of(positions[2 * i + 1] as number))),
                 model.head,

@@ -6,6 +6,7 @@ export { gapsOf } from "./evaluate.js";
 export type * from "./events.js";
 export { rowLogprobs, runRow, uploadInput } from "./forward.js";
 export { type LoadedModel, loadModel } from "./load-model.js";
+export { datasetOptions } from "./objective-data.js";
 export { openDevice } from "./open-device.js";
 export { AdamW } from "./optimizer.js";
 export { learningRate } from "./schedule.js";

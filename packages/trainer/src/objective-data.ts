@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import {
   type Dataset,
+  type DatasetOptions,
   type DatasetReport,
   ExampleStream,
   loadDataset,
@@ -23,6 +24,25 @@ export interface ObjectiveData<Example> {
 export type Progress = (stage: string, done: number, total: number) => void;
 export type Notice = (message: string) => void;
 
+/** How an objective's data is read: the same for training, for a dry run and for a preview. */
+export function datasetOptions(
+  objective: ObjectiveConfig,
+  config: RunConfig,
+  tokenizer: Tokenizer,
+): DatasetOptions {
+  return {
+    kind: objective.kind,
+    path: objective.data,
+    format: objective.format,
+    template: objective.template,
+    boundary: objective.boundary,
+    tokenizer,
+    maxLength: config.maxLength,
+    truncate: config.truncate,
+    ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
+  };
+}
+
 export async function loadObjectiveData(
   name: string,
   objective: ObjectiveConfig,
@@ -34,15 +54,8 @@ export async function loadObjectiveData(
   const load = async (path: string) => {
     const stage = `reading ${basename(path)}`;
     const dataset = await loadDataset({
-      kind: objective.kind,
+      ...datasetOptions(objective, config, tokenizer),
       path,
-      format: objective.format,
-      template: objective.template,
-      boundary: objective.boundary,
-      tokenizer,
-      maxLength: config.maxLength,
-      truncate: config.truncate,
-      ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
       onProgress: ({ bytes, totalBytes }) => progress(stage, bytes, totalBytes),
     });
     for (const line of describeReport(path, dataset.report)) notice(line);

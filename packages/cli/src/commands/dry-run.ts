@@ -7,7 +7,7 @@ import {
   type PairExample,
   type SftExample,
 } from "@outright/data";
-import { loadModel, openDevice, type RunConfig } from "@outright/trainer";
+import { datasetOptions, loadModel, openDevice, type RunConfig } from "@outright/trainer";
 import { formatBytes, formatCount, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
@@ -31,15 +31,7 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
   const objectives: ObjectiveFacts[] = [];
   for (const [name, objective] of Object.entries(config.objectives)) {
     const { examples, report } = await loadDataset({
-      kind: objective.kind,
-      path: objective.data,
-      format: objective.format,
-      template: objective.template,
-      boundary: objective.boundary,
-      tokenizer,
-      maxLength: config.maxLength,
-      truncate: config.truncate,
-      ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
+      ...datasetOptions(objective, config, tokenizer),
       onProgress: ({ bytes, totalBytes }) =>
         progress(
           `reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`,

@@ -7,7 +7,7 @@ import {
   type SftExample,
   type Tokenizer,
 } from "@outright/data";
-import { loadConfig } from "@outright/trainer";
+import { datasetOptions, loadConfig } from "@outright/trainer";
 import { formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
@@ -41,15 +41,7 @@ export async function previewCommand(
     }
     const line = new LiveLine(output);
     const { examples, report } = await loadDataset({
-      kind: objective.kind,
-      path: objective.data,
-      format: objective.format,
-      template: objective.template,
-      boundary: objective.boundary,
-      tokenizer,
-      maxLength: config.maxLength,
-      truncate: config.truncate,
-      ...(objective.kind === "dpo" ? { identicalPairs: objective.identicalPairs } : {}),
+      ...datasetOptions(objective, config, tokenizer),
       onProgress: ({ rows }) => {
         if (flags.json !== true && output.isTerminal) line.show(`reading row ${formatWhole(rows)}`);
       },
