@@ -3,7 +3,7 @@
 //
 //   Check check("linear");
 //   check.sizes({{"M", M}, {"N", N}, {"K", K}});
-//   const float* X = check.input(x, "x", {M, K});
+//   const float* X = check.input(x, "x", {M, K});      // float32; check.input<bfloat16>(...) for bfloat16
 //   float* Y = check.output(y, "y", {M, N});
 //   check.separate();
 #pragma once
@@ -12,6 +12,7 @@
 #include <initializer_list>
 
 #include "failure.h"
+#include "storage.h"
 
 namespace outright::cpu {
 
@@ -33,7 +34,7 @@ inline const char* dtype_name(int32_t dtype) {
 
 // Bytes of an element of a dtype that this backend stores; else 0.
 inline int64_t dtype_bytes(int32_t dtype) {
-  return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : 0;
+  return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : dtype == OUTRIGHT_BFLOAT16 ? 2 : 0;
 }
 
 class Check {
@@ -51,24 +52,29 @@ class Check {
         invalid("%s is %lld: sizes are not negative", size.name, static_cast<long long>(size.value));
   }
 
-  // Float32 tensors of a given shape. One written as `in_place` may be the very buffer of an input.
-  const float* input(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
-    return static_cast<const float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kRead));
+  // Tensors of storage type X and a given shape. One written as `in_place` may be the very buffer of an
+  // input.
+  template <typename X = float>
+  const X* input(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<const X*>(take(tensor, name, elements(name, shape), kDtype<X>, kRead));
   }
-  float* output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
-    return static_cast<float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kWritten));
+  template <typename X = float>
+  X* output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<X*>(take(tensor, name, elements(name, shape), kDtype<X>, kWritten));
   }
-  float* in_place(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
-    return static_cast<float*>(take(tensor, name, elements(name, shape), OUTRIGHT_FLOAT32, kInPlace));
+  template <typename X = float>
+  X* in_place(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return static_cast<X*>(take(tensor, name, elements(name, shape), kDtype<X>, kInPlace));
   }
   // Absent tensors give nullptr.
-  const float* optional_input(const outright_tensor* tensor, const char* name,
-                              std::initializer_list<int64_t> shape) {
-    return tensor ? input(tensor, name, shape) : nullptr;
+  template <typename X = float>
+  const X* optional_input(const outright_tensor* tensor, const char* name,
+                          std::initializer_list<int64_t> shape) {
+    return tensor ? input<X>(tensor, name, shape) : nullptr;
   }
-  float* optional_output(const outright_tensor* tensor, const char* name,
-                         std::initializer_list<int64_t> shape) {
-    return tensor ? output(tensor, name, shape) : nullptr;
+  template <typename X = float>
+  X* optional_output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
+    return tensor ? output<X>(tensor, name, shape) : nullptr;
   }
   const int32_t* integers(const outright_tensor* tensor, const char* name, int64_t count) {
     return static_cast<const int32_t*>(take(tensor, name, count, OUTRIGHT_INT32, kRead));
@@ -96,11 +102,13 @@ class Check {
     return values;
   }
   // For tensors that a layout addresses: at least `count` elements.
-  const float* strided_input(const outright_tensor* tensor, const char* name, int64_t count) {
-    return static_cast<const float*>(take(tensor, name, count, OUTRIGHT_FLOAT32, kRead));
+  template <typename X = float>
+  const X* strided_input(const outright_tensor* tensor, const char* name, int64_t count) {
+    return static_cast<const X*>(take(tensor, name, count, kDtype<X>, kRead));
   }
-  float* strided_output(const outright_tensor* tensor, const char* name, int64_t count) {
-    return static_cast<float*>(take(tensor, name, count, OUTRIGHT_FLOAT32, kShared));
+  template <typename X = float>
+  X* strided_output(const outright_tensor* tensor, const char* name, int64_t count) {
+    return static_cast<X*>(take(tensor, name, count, kDtype<X>, kShared));
   }
   void host(const void* pointer, const char* name, int64_t count) const {
     if (!pointer && count > 0) invalid("%s is missing", name);
@@ -151,9 +159,9 @@ class Check {
   void* take(const outright_tensor* tensor, const char* name, int64_t count, int32_t dtype, Role role) {
     if (!tensor) invalid("%s is missing", name);
     if (tensor->dtype != dtype) {
-      if (dtype == OUTRIGHT_FLOAT32 && tensor->dtype > OUTRIGHT_FLOAT32 && tensor->dtype < OUTRIGHT_INT32)
-        fail(OUTRIGHT_UNSUPPORTED, "%s: %s is %s; this backend computes in float32 only", operation_, name,
-             dtype_name(tensor->dtype));
+      if (dtype_bytes(tensor->dtype) == 0)
+        fail(OUTRIGHT_UNSUPPORTED, "%s: %s is %s; this backend stores float32, bfloat16 and int32 only",
+             operation_, name, dtype_name(tensor->dtype));
       invalid("%s is %s, not %s", name, dtype_name(tensor->dtype), dtype_name(dtype));
     }
     if (tensor->count < count || (count > 0 && !tensor->data))
@@ -161,7 +169,7 @@ class Check {
               static_cast<long long>(count));
     if (count > 0 && used_ < kMost) {
       const auto begin = reinterpret_cast<uintptr_t>(tensor->data);
-      ranges_[used_++] = {name, begin, begin + static_cast<uintptr_t>(count) * 4, role};
+      ranges_[used_++] = {name, begin, begin + static_cast<uintptr_t>(count * dtype_bytes(dtype)), role};
     }
     return tensor->data;
   }

@@ -22,12 +22,17 @@ const char* obstacle() {
   OUTRIGHT_NEED("avx512dq")
   OUTRIGHT_NEED("avx512vl")
 #endif
+#if defined(OUTRIGHT_NEEDS_AVX512BF16)
+  OUTRIGHT_NEED("avx512bf16")
+#endif
 #undef OUTRIGHT_NEED
 #endif
   return nullptr;
 }
 
-#if defined(OUTRIGHT_NEEDS_AVX512)
+#if defined(OUTRIGHT_NEEDS_AVX512BF16)
+constexpr int32_t kScore = 40;
+#elif defined(OUTRIGHT_NEEDS_AVX512)
 constexpr int32_t kScore = 30;
 #elif defined(OUTRIGHT_NEEDS_AVX2)
 constexpr int32_t kScore = 20;

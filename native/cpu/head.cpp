@@ -63,7 +63,7 @@ Partial partial_of(const float* z, int64_t n) {
 
 void logprob_head(Device& device, const outright_tensor* h, const outright_tensor* w,
                   const outright_tensor* targets, const outright_tensor* logp, const outright_tensor* lse,
-                  int64_t N, int64_t D, int64_t V) {
+                  const outright_tensor* /*cache*/, int64_t N, int64_t D, int64_t V) {
   Check check("logprob_head");
   check.sizes({{"N", N}, {"D", D}, {"V", V}});
   const float* H = check.input(h, "h", {N, D});
@@ -131,7 +131,8 @@ void logit_gradients(float* z, int64_t n, int64_t target, float lse, float logp,
 
 void logprob_head_backward(Device& device, const outright_tensor* h, const outright_tensor* w,
                            const outright_tensor* targets, const outright_tensor* lse,
-                           const outright_tensor* logp, const outright_tensor* g, const outright_tensor* dh,
+                           const outright_tensor* logp, const outright_tensor* g,
+                           const outright_tensor* /*cache*/, const outright_tensor* dh,
                            const outright_tensor* dw, int64_t N, int64_t D, int64_t V, int32_t accumulate) {
   Check check("logprob_head_backward");
   check.sizes({{"N", N}, {"D", D}, {"V", V}});
@@ -205,7 +206,9 @@ void logprob_head_backward(Device& device, const outright_tensor* h, const outri
     for (int64_t a = 0; a < A; ++a) std::copy_n(packed_dh + a * D, D, DH + rows[static_cast<size_t>(a)] * D);
 }
 
-void head_workspace_bytes(Device& device, int64_t N, int64_t D, int64_t V, int64_t* bytes) {
+void head_cache_count(Device&, int32_t, int64_t, int64_t, int64_t, int64_t, int64_t* count) { *count = 0; }
+
+void head_workspace_bytes(Device& device, int32_t, int64_t N, int64_t D, int64_t V, int64_t* bytes) {
   const Check check("head_workspace_bytes");
   check.sizes({{"N", N}, {"D", D}, {"V", V}});
   check.host(bytes, "bytes", 1);

@@ -32,13 +32,14 @@ void add_column_sums(Device& device, const float* dy, float* db, int64_t M, int6
 }  // namespace
 
 void linear(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
-            const outright_tensor* y, int64_t M, int64_t N, int64_t K) {
+            const outright_tensor* r, const outright_tensor* y, int64_t M, int64_t N, int64_t K) {
   Check check("linear");
   check.sizes({{"M", M}, {"N", N}, {"K", K}});
   const float* X = check.input(x, "x", {M, K});
   const float* W = check.input(w, "w", {N, K});
   const float* B = check.optional_input(b, "b", {N});
-  float* Y = check.output(y, "y", {M, N});
+  const float* R = check.optional_input(r, "r", {M, N});
+  float* Y = check.in_place(y, "y", {M, N});
   check.separate();
 
   const Product& product = *device.product;
@@ -49,11 +50,22 @@ void linear(Device& device, const outright_tensor* x, const outright_tensor* w, 
     const Range columns = grid.column(tile);
     float* corner = Y + rows.begin * N + columns.begin;
     product.nt(rows.size(), columns.size(), K, X + rows.begin * K, K, W + columns.begin * K, K, corner, N,
-               false, device.thread_scratch(thread));
-    if (!B) return;
-    for (int64_t m = 0; m < rows.size(); ++m)
-      for (int64_t n = 0; n < columns.size(); ++n) corner[m * N + n] += B[columns.begin + n];
+               R == Y, device.thread_scratch(thread));
+    if (B)
+      for (int64_t m = 0; m < rows.size(); ++m)
+        for (int64_t n = 0; n < columns.size(); ++n) corner[m * N + n] += B[columns.begin + n];
+    if (R && R != Y)
+      for (int64_t m = 0; m < rows.size(); ++m)
+        for (int64_t n = 0; n < columns.size(); ++n)
+          corner[m * N + n] += R[(rows.begin + m) * N + columns.begin + n];
   });
+}
+
+void linear_gelu(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
+                 const outright_tensor* u, const outright_tensor* y, int64_t M, int64_t N, int64_t K,
+                 int32_t tanh) {
+  linear(device, x, w, b, nullptr, u, M, N, K);
+  gelu(device, u, y, M * N, tanh);
 }
 
 void linear_backward_input(Device& device, const outright_tensor* dy, const outright_tensor* w,

@@ -1,9 +1,11 @@
 // Buffers and copies.
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "check.h"
 #include "operations.h"
+#include "tiles.h"
 
 namespace outright::cpu {
 
@@ -20,7 +22,7 @@ Span span(const Check& check, const outright_tensor* tensor, const char* name, i
   if (!tensor) check.invalid("%s is missing", name);
   const int64_t size = dtype_bytes(tensor->dtype);
   if (size == 0)
-    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32 and int32 only", name,
+    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32, bfloat16 and int32 only", name,
          dtype_name(tensor->dtype));
   if (offset < 0 || count < 0 || offset > tensor->count || count > tensor->count - offset)
     check.invalid("%lld elements from %lld on are outside %s, which has %lld", static_cast<long long>(count),
@@ -36,8 +38,8 @@ void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* ten
   *tensor = {nullptr, 0, dtype};
   const int64_t size = dtype_bytes(dtype);
   if (size == 0)
-    fail(OUTRIGHT_UNSUPPORTED, "alloc: no buffers of %s; this backend stores float32 and int32 only",
-         dtype_name(dtype));
+    fail(OUTRIGHT_UNSUPPORTED,
+         "alloc: no buffers of %s; this backend stores float32, bfloat16 and int32 only", dtype_name(dtype));
   check.sizes({{"count", count}});
   tensor->data = device.allocator.allocate(check.elements("the buffer", {count, size}));
   tensor->count = count;
@@ -87,11 +89,17 @@ void copy(Device&, const outright_tensor* target, int64_t target_offset, const o
   if (to.bytes) std::memmove(to.data, from.data, to.bytes);
 }
 
-void fill(Device&, const outright_tensor* target, double value) {
+void fill(Device& device, const outright_tensor* target, double value) {
   const Check check("fill");
   const Span to = span(check, target, "the buffer", 0, target ? target->count : 0);
-  if (target->dtype == OUTRIGHT_FLOAT32) {
-    std::fill_n(static_cast<float*>(target->data), target->count, static_cast<float>(value));
+  if (target->dtype != OUTRIGHT_INT32) {
+    with_storage(target, [&](auto storage) {
+      using X = decltype(storage);
+      X* data = static_cast<X*>(target->data);
+      const X filling = from_float<X>(static_cast<float>(value));
+      for_chunks(device, target->count, 1,
+                 [&](int64_t begin, int64_t end) { std::fill(data + begin, data + end, filling); });
+    });
     return;
   }
   if (!(value >= INT32_MIN && value <= INT32_MAX) || value != static_cast<int32_t>(value))

@@ -25,6 +25,7 @@ void for_rows(Device& device, int64_t T, int64_t D, const Body& body) {
 // Threads share the columns. Without a mean it is zero; without db no sum is kept.
 void add_parameter_gradients(Device& device, const float* dy, const float* x, const float* mean,
                              const float* rstd, float* dw, float* db, int64_t T, int64_t D) {
+  if (!dw && !db) return;
   constexpr int64_t kColumns = 32;
   const auto wide = [](float value) { return static_cast<double>(value); };
   device.pool.run(ceil_div(D, kColumns), 8.0 * static_cast<double>(T) * static_cast<double>(D),
@@ -43,11 +44,10 @@ void add_parameter_gradients(Device& device, const float* dy, const float* x, co
                       }
                     }
                     for (int64_t d = 0; d < columns.size(); ++d) {
-                      float& w_sum = dw[columns.begin + d];
-                      w_sum = static_cast<float>(wide(w_sum) + w_sums[d]);
-                      if (!db) continue;
-                      float& b_sum = db[columns.begin + d];
-                      b_sum = static_cast<float>(wide(b_sum) + b_sums[d]);
+                      if (dw)
+                        dw[columns.begin + d] = static_cast<float>(wide(dw[columns.begin + d]) + w_sums[d]);
+                      if (db)
+                        db[columns.begin + d] = static_cast<float>(wide(db[columns.begin + d]) + b_sums[d]);
                     }
                   });
 }
@@ -109,7 +109,7 @@ void rms_norm_backward(Device& device, const outright_tensor* dy, const outright
   const float* W = check.input(w, "w", {D});
   const float* RSTD = check.input(rstd, "rstd", {T});
   float* DX = check.output(dx, "dx", {T, D});
-  float* DW = check.output(dw, "dw", {D});
+  float* DW = check.optional_output(dw, "dw", {D});
   check.separate();
 
   for_rows(device, T, D, [&](int64_t t) {
@@ -161,8 +161,8 @@ void layer_norm_backward(Device& device, const outright_tensor* dy, const outrig
   const float* MEAN = check.input(mean, "mean", {T});
   const float* RSTD = check.input(rstd, "rstd", {T});
   float* DX = check.output(dx, "dx", {T, D});
-  float* DW = check.output(dw, "dw", {D});
-  float* DB = check.output(db, "db", {D});
+  float* DW = check.optional_output(dw, "dw", {D});
+  float* DB = check.optional_output(db, "db", {D});
   check.separate();
 
   for_rows(device, T, D, [&](int64_t t) {

@@ -24,7 +24,10 @@ void fill(Device& device, const outright_tensor* target, double value);
 
 // linear.cpp
 void linear(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
-            const outright_tensor* y, int64_t M, int64_t N, int64_t K);
+            const outright_tensor* r, const outright_tensor* y, int64_t M, int64_t N, int64_t K);
+void linear_gelu(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
+                 const outright_tensor* u, const outright_tensor* y, int64_t M, int64_t N, int64_t K,
+                 int32_t tanh);
 void linear_backward_input(Device& device, const outright_tensor* dy, const outright_tensor* w,
                            const outright_tensor* dx, int64_t M, int64_t N, int64_t K, int32_t accumulate);
 void linear_backward_weight(Device& device, const outright_tensor* dy, const outright_tensor* x,
@@ -92,12 +95,15 @@ void gather_rows_backward(Device& device, const outright_tensor* dy, const outri
 // head.cpp
 void logprob_head(Device& device, const outright_tensor* h, const outright_tensor* w,
                   const outright_tensor* targets, const outright_tensor* logp, const outright_tensor* lse,
-                  int64_t N, int64_t D, int64_t V);
+                  const outright_tensor* cache, int64_t N, int64_t D, int64_t V);
 void logprob_head_backward(Device& device, const outright_tensor* h, const outright_tensor* w,
                            const outright_tensor* targets, const outright_tensor* lse,
-                           const outright_tensor* logp, const outright_tensor* g, const outright_tensor* dh,
-                           const outright_tensor* dw, int64_t N, int64_t D, int64_t V, int32_t accumulate);
-void head_workspace_bytes(Device& device, int64_t N, int64_t D, int64_t V, int64_t* bytes);
+                           const outright_tensor* logp, const outright_tensor* g,
+                           const outright_tensor* cache, const outright_tensor* dh, const outright_tensor* dw,
+                           int64_t N, int64_t D, int64_t V, int32_t accumulate);
+void head_cache_count(Device& device, int32_t dtype, int64_t N, int64_t D, int64_t V, int64_t budget_bytes,
+                      int64_t* count);
+void head_workspace_bytes(Device& device, int32_t dtype, int64_t N, int64_t D, int64_t V, int64_t* bytes);
 
 // losses.cpp
 void sft_nll(Device& device, const outright_tensor* logp, const outright_tensor* weights,
@@ -110,8 +116,15 @@ void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_ten
 
 // optimizer.cpp
 void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm);
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* grads,
-           const outright_tensor* m, const outright_tensor* v, int64_t n,
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* masters,
+           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings);
+
+// cast.cpp
+void cast(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count);
+
+// dropout.cpp
+void dropout(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count, double p,
+             uint64_t seed, int32_t accumulate);
 
 }  // namespace outright::cpu

@@ -60,11 +60,12 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
   *norm = std::sqrt(total);
 }
 
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* grads,
-           const outright_tensor* m, const outright_tensor* v, int64_t n,
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* masters,
+           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings) {
   const Check check("adamw");
   check.sizes({{"n", n}});
+  if (masters) check.invalid("masters are not supported yet");
   check.host(settings, "settings", 1);
   for (const auto& [list, name] : {std::pair{params, "params"}, {grads, "grads"}, {m, "m"}, {v, "v"}})
     check.host(list, name, n);

@@ -42,7 +42,30 @@ class Arguments {
     return result;
   }
 
+  // A list in which 0 stands for an absent buffer (count 0).
+  std::vector<outright_tensor> optionals(const char* name) {
+    const Napi::Value value = next(name);
+    if (!value.IsArray()) complain(name, "must be a list of handles");
+    const Napi::Array list = value.As<Napi::Array>();
+    std::vector<outright_tensor> result;
+    result.reserve(list.Length());
+    for (uint32_t i = 0; i < list.Length(); ++i) {
+      const Napi::Value item = list.Get(i);
+      const bool absent = item.IsNumber() && item.As<Napi::Number>().DoubleValue() == 0;
+      result.push_back(absent ? outright_tensor{nullptr, 0, OUTRIGHT_FLOAT32} : *look_up(item, name));
+    }
+    return result;
+  }
+
   int64_t size(const char* name) { return whole(next(name), name); }
+
+  int32_t dtype(const char* name) {
+    const std::string word = text(name);
+    if (word == "float32") return OUTRIGHT_FLOAT32;
+    if (word == "bfloat16") return OUTRIGHT_BFLOAT16;
+    if (word == "int32") return OUTRIGHT_INT32;
+    complain(name, R"(must be "float32", "bfloat16" or "int32")");
+  }
 
   std::vector<int64_t> sizes(const char* name, uint32_t count) {
     const Napi::Value value = next(name);
@@ -89,12 +112,16 @@ class Arguments {
     return array.Data();
   }
 
-  // Host data for a buffer: a Float32Array for float32, an Int32Array for int32.
+  // Host data for a buffer: a Float32Array for float32, an Int32Array for int32, a Uint16Array for bfloat16.
   Napi::TypedArray host(const char* name, int32_t dtype) {
     const Napi::Value value = next(name);
-    const napi_typedarray_type wanted = dtype == OUTRIGHT_INT32 ? napi_int32_array : napi_float32_array;
+    const napi_typedarray_type wanted = dtype == OUTRIGHT_INT32      ? napi_int32_array
+                                        : dtype == OUTRIGHT_BFLOAT16 ? napi_uint16_array
+                                                                     : napi_float32_array;
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != wanted)
-      complain(name, dtype == OUTRIGHT_INT32 ? "must be an Int32Array" : "must be a Float32Array");
+      complain(name, dtype == OUTRIGHT_INT32      ? "must be an Int32Array"
+                     : dtype == OUTRIGHT_BFLOAT16 ? "must be a Uint16Array (the buffer is bfloat16)"
+                                                  : "must be a Float32Array");
     return value.As<Napi::TypedArray>();
   }
 

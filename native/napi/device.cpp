@@ -99,15 +99,10 @@ Napi::Value Device::close(const Napi::CallbackInfo& info) {
 
 Napi::Value Device::alloc(const Napi::CallbackInfo& info) {
   Arguments arguments(info, buffers_, "alloc");
-  const std::string dtype = arguments.text("dtype");
+  const int32_t dtype = arguments.dtype("dtype");
   const int64_t count = arguments.size("count");
-  int32_t code = OUTRIGHT_FLOAT32;
-  if (dtype == "int32")
-    code = OUTRIGHT_INT32;
-  else if (dtype != "float32")
-    arguments.complain("dtype", "must be \"float32\" or \"int32\"");
   outright_tensor tensor = {};
-  expect(info.Env(), table(info.Env()).alloc(device_, code, count, &tensor));
+  expect(info.Env(), table(info.Env()).alloc(device_, dtype, count, &tensor));
   const uint64_t handle = new_handle();
   buffers_.emplace(handle, tensor);
   return Napi::Number::New(info.Env(), static_cast<double>(handle));
@@ -202,6 +197,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::copy>("copy"),
                          InstanceMethod<&Device::fill>("fill"),
                          InstanceMethod<&Device::linear>("linear"),
+                         InstanceMethod<&Device::linear_gelu>("linearGelu"),
                          InstanceMethod<&Device::linear_backward_input>("linearBackwardInput"),
                          InstanceMethod<&Device::linear_backward_weight>("linearBackwardWeight"),
                          InstanceMethod<&Device::embedding>("embedding"),
@@ -223,12 +219,15 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::gather_rows_backward>("gatherRowsBackward"),
                          InstanceMethod<&Device::logprob_head>("logprobHead"),
                          InstanceMethod<&Device::logprob_head_backward>("logprobHeadBackward"),
+                         InstanceMethod<&Device::head_cache_count>("headCacheCount"),
                          InstanceMethod<&Device::head_workspace_bytes>("headWorkspaceBytes"),
                          InstanceMethod<&Device::sft_nll>("sftNll"),
                          InstanceMethod<&Device::sequence_sums>("sequenceSums"),
                          InstanceMethod<&Device::dpo_sigmoid>("dpoSigmoid"),
                          InstanceMethod<&Device::global_norm>("globalNorm"),
                          InstanceMethod<&Device::adamw>("adamW"),
+                         InstanceMethod<&Device::cast>("cast"),
+                         InstanceMethod<&Device::dropout>("dropout"),
                      });
 }
 

@@ -29,6 +29,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value fill(const Napi::CallbackInfo& info);
   // operations
   Napi::Value linear(const Napi::CallbackInfo& info);
+  Napi::Value linear_gelu(const Napi::CallbackInfo& info);
   Napi::Value linear_backward_input(const Napi::CallbackInfo& info);
   Napi::Value linear_backward_weight(const Napi::CallbackInfo& info);
   Napi::Value embedding(const Napi::CallbackInfo& info);
@@ -50,12 +51,15 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value gather_rows_backward(const Napi::CallbackInfo& info);
   Napi::Value logprob_head(const Napi::CallbackInfo& info);
   Napi::Value logprob_head_backward(const Napi::CallbackInfo& info);
+  Napi::Value head_cache_count(const Napi::CallbackInfo& info);
   Napi::Value head_workspace_bytes(const Napi::CallbackInfo& info);
   Napi::Value sft_nll(const Napi::CallbackInfo& info);
   Napi::Value sequence_sums(const Napi::CallbackInfo& info);
   Napi::Value dpo_sigmoid(const Napi::CallbackInfo& info);
   Napi::Value global_norm(const Napi::CallbackInfo& info);
   Napi::Value adamw(const Napi::CallbackInfo& info);
+  Napi::Value cast(const Napi::CallbackInfo& info);
+  Napi::Value dropout(const Napi::CallbackInfo& info);
 
   // The backend's functions; throws when the device was closed.
   const outright_backend& table(const Napi::Env& env) const;

@@ -24,11 +24,28 @@ Napi::Value Device::linear(const Napi::CallbackInfo& info) {
   const outright_tensor* x = arguments.tensor("x");
   const outright_tensor* w = arguments.tensor("w");
   const outright_tensor* b = arguments.optional("b");
+  const outright_tensor* r = arguments.optional("r");
   const outright_tensor* y = arguments.tensor("y");
   const int64_t M = arguments.size("M");
   const int64_t N = arguments.size("N");
   const int64_t K = arguments.size("K");
-  expect(info.Env(), functions.linear(device_, x, w, b, y, M, N, K));
+  expect(info.Env(), functions.linear(device_, x, w, b, r, y, M, N, K));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::linear_gelu(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "linearGelu");
+  const outright_tensor* x = arguments.tensor("x");
+  const outright_tensor* w = arguments.tensor("w");
+  const outright_tensor* b = arguments.optional("b");
+  const outright_tensor* u = arguments.tensor("u");
+  const outright_tensor* y = arguments.tensor("y");
+  const int64_t M = arguments.size("M");
+  const int64_t N = arguments.size("N");
+  const int64_t K = arguments.size("K");
+  const int32_t tanh = arguments.flag("tanh");
+  expect(info.Env(), functions.linear_gelu(device_, x, w, b, u, y, M, N, K, tanh));
   return info.Env().Undefined();
 }
 
@@ -108,7 +125,7 @@ Napi::Value Device::rms_norm_backward(const Napi::CallbackInfo& info) {
   const outright_tensor* w = arguments.tensor("w");
   const outright_tensor* rstd = arguments.tensor("rstd");
   const outright_tensor* dx = arguments.tensor("dx");
-  const outright_tensor* dw = arguments.tensor("dw");
+  const outright_tensor* dw = arguments.optional("dw");
   const int64_t T = arguments.size("T");
   const int64_t D = arguments.size("D");
   const int32_t accumulate = arguments.flag("accumulate");
@@ -141,8 +158,8 @@ Napi::Value Device::layer_norm_backward(const Napi::CallbackInfo& info) {
   const outright_tensor* mean = arguments.tensor("mean");
   const outright_tensor* rstd = arguments.tensor("rstd");
   const outright_tensor* dx = arguments.tensor("dx");
-  const outright_tensor* dw = arguments.tensor("dw");
-  const outright_tensor* db = arguments.tensor("db");
+  const outright_tensor* dw = arguments.optional("dw");
+  const outright_tensor* db = arguments.optional("db");
   const int64_t T = arguments.size("T");
   const int64_t D = arguments.size("D");
   const int32_t accumulate = arguments.flag("accumulate");
@@ -327,10 +344,11 @@ Napi::Value Device::logprob_head(const Napi::CallbackInfo& info) {
   const outright_tensor* targets = arguments.tensor("targets");
   const outright_tensor* logp = arguments.tensor("logp");
   const outright_tensor* lse = arguments.tensor("lse");
+  const outright_tensor* cache = arguments.optional("cache");
   const int64_t N = arguments.size("N");
   const int64_t D = arguments.size("D");
   const int64_t V = arguments.size("V");
-  expect(info.Env(), functions.logprob_head(device_, h, w, targets, logp, lse, N, D, V));
+  expect(info.Env(), functions.logprob_head(device_, h, w, targets, logp, lse, cache, N, D, V));
   return info.Env().Undefined();
 }
 
@@ -343,25 +361,40 @@ Napi::Value Device::logprob_head_backward(const Napi::CallbackInfo& info) {
   const outright_tensor* lse = arguments.tensor("lse");
   const outright_tensor* logp = arguments.tensor("logp");
   const outright_tensor* g = arguments.tensor("g");
+  const outright_tensor* cache = arguments.optional("cache");
   const outright_tensor* dh = arguments.tensor("dh");
   const outright_tensor* dw = arguments.optional("dw");
   const int64_t N = arguments.size("N");
   const int64_t D = arguments.size("D");
   const int64_t V = arguments.size("V");
   const int32_t accumulate = arguments.flag("accumulate");
-  expect(info.Env(),
-         functions.logprob_head_backward(device_, h, w, targets, lse, logp, g, dh, dw, N, D, V, accumulate));
+  expect(info.Env(), functions.logprob_head_backward(device_, h, w, targets, lse, logp, g, cache, dh, dw, N,
+                                                     D, V, accumulate));
   return info.Env().Undefined();
+}
+
+Napi::Value Device::head_cache_count(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "headCacheCount");
+  const int32_t dtype = arguments.dtype("dtype");
+  const int64_t N = arguments.size("N");
+  const int64_t D = arguments.size("D");
+  const int64_t V = arguments.size("V");
+  const int64_t budget = arguments.size("budgetBytes");
+  int64_t count = 0;
+  expect(info.Env(), functions.head_cache_count(device_, dtype, N, D, V, budget, &count));
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
 Napi::Value Device::head_workspace_bytes(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   Arguments arguments(info, buffers_, "headWorkspaceBytes");
+  const int32_t dtype = arguments.dtype("dtype");
   const int64_t N = arguments.size("N");
   const int64_t D = arguments.size("D");
   const int64_t V = arguments.size("V");
   int64_t bytes = 0;
-  expect(info.Env(), functions.head_workspace_bytes(device_, N, D, V, &bytes));
+  expect(info.Env(), functions.head_workspace_bytes(device_, dtype, N, D, V, &bytes));
   return Napi::Number::New(info.Env(), static_cast<double>(bytes));
 }
 
@@ -421,11 +454,13 @@ Napi::Value Device::adamw(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   Arguments arguments(info, buffers_, "adamW");
   const std::vector<outright_tensor> params = arguments.tensors("params");
+  const std::vector<outright_tensor> masters = arguments.optionals("masters");
   const std::vector<outright_tensor> grads = arguments.tensors("grads");
   const std::vector<outright_tensor> m = arguments.tensors("m");
   const std::vector<outright_tensor> v = arguments.tensors("v");
-  if (grads.size() != params.size() || m.size() != params.size() || v.size() != params.size())
-    arguments.complain("params, grads, m and v", "must have equal lengths");
+  if (grads.size() != params.size() || m.size() != params.size() || v.size() != params.size() ||
+      (!masters.empty() && masters.size() != params.size()))
+    arguments.complain("params, masters, grads, m and v", "must have equal lengths");
   const Napi::Object object = arguments.object("settings");
   outright_adamw_settings settings = {};
   settings.lr = setting(arguments, object, "lr");
@@ -435,8 +470,33 @@ Napi::Value Device::adamw(const Napi::CallbackInfo& info) {
   settings.weight_decay = setting(arguments, object, "weightDecay");
   settings.step = static_cast<int64_t>(setting(arguments, object, "step"));
   settings.grad_scale = setting(arguments, object, "gradScale");
-  expect(info.Env(), functions.adamw(device_, params.data(), grads.data(), m.data(), v.data(),
-                                     static_cast<int64_t>(params.size()), &settings));
+  settings.seed = static_cast<uint64_t>(setting(arguments, object, "seed"));
+  expect(info.Env(),
+         functions.adamw(device_, params.data(), masters.empty() ? nullptr : masters.data(), grads.data(),
+                         m.data(), v.data(), static_cast<int64_t>(params.size()), &settings));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::cast(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "cast");
+  const outright_tensor* x = arguments.tensor("x");
+  const outright_tensor* y = arguments.tensor("y");
+  const int64_t count = arguments.size("count");
+  expect(info.Env(), functions.cast(device_, x, y, count));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::dropout(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "dropout");
+  const outright_tensor* x = arguments.tensor("x");
+  const outright_tensor* y = arguments.tensor("y");
+  const int64_t count = arguments.size("count");
+  const double p = arguments.number("p");
+  const int64_t seed = arguments.size("seed");
+  const int32_t accumulate = arguments.flag("accumulate");
+  expect(info.Env(), functions.dropout(device_, x, y, count, p, static_cast<uint64_t>(seed), accumulate));
   return info.Env().Undefined();
 }
 

@@ -19,7 +19,11 @@
  * - Outputs must not overlap inputs unless the operation says that they may.
  * - `accumulate` != 0 adds to the output, 0 overwrites it. Gradients of parameters (dw, db, dtable) always
  * add.
- * - Statistics, reductions and losses are float32 or wider.
+ * - Weights and activations are float32 or bfloat16. The tensors of one call that hold them (x, w, b, r, y,
+ * q, k, v, o, h, table, and the gradients of activations dx, dy, dh, ...) have one dtype, called X below;
+ * products are accumulated in float32 and rounded to X once, to nearest even.
+ * - Statistics (mean, rstd, lse), log-probs, loss gradients g, rotary tables, gradients of parameters (dw,
+ * db, dtable) and moments are float32 whatever X is. Reductions and losses are float32 or wider.
  * - Results depend on the values and shapes alone, never on the number of threads or on time. On CPU backends
  * the forward result of a row depends on that row alone: not on T, M or N, nor on its index or neighbours.
  * - A device is used by one thread at a time; different devices may be used from different threads at once.
@@ -36,7 +40,7 @@ extern "C" {
 #endif
 
 /* Raised by one whenever the meaning or order of anything below changes. */
-#define OUTRIGHT_ABI_VERSION 1
+#define OUTRIGHT_ABI_VERSION 2
 
 typedef int32_t outright_status;
 enum {
@@ -106,6 +110,7 @@ typedef struct outright_adamw_settings {
   double weight_decay; /* decoupled */
   int64_t step;        /* 1-based count of updates made with these moments, this one included */
   double grad_scale;   /* gradients are multiplied by this first */
+  uint64_t seed;       /* of stochastic rounding; used only where bfloat16 params have no masters */
 } outright_adamw_settings;
 
 typedef struct outright_backend {
@@ -150,11 +155,14 @@ typedef struct outright_backend {
   /* Every element becomes `value` (an int32 tensor takes only whole numbers in range). */
   outright_status (*fill)(outright_device* device, const outright_tensor* target, double value);
 
-  /* ---- linear: y[M,N] = x[M,K] w[N,K]^T + b[N] ---- */
+  /* ---- linear: y[M,N] = x[M,K] w[N,K]^T + b[N] + r[M,N] ---- */
 
+  /* r is what the layer's output is added to (a residual stream, a frozen layer beside an adapter); y may be
+   * r.
+   */
   outright_status (*linear)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
-                            const outright_tensor* b /* or NULL */, const outright_tensor* y, int64_t M,
-                            int64_t N, int64_t K);
+                            const outright_tensor* b /* or NULL */, const outright_tensor* r /* or NULL */,
+                            const outright_tensor* y, int64_t M, int64_t N, int64_t K);
   /* dx[M,K] (+)= dy[M,N] w[N,K] */
   outright_status (*linear_backward_input)(outright_device* device, const outright_tensor* dy,
                                            const outright_tensor* w, const outright_tensor* dx, int64_t M,
@@ -181,7 +189,8 @@ typedef struct outright_backend {
   outright_status (*rms_norm)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
                               const outright_tensor* y, const outright_tensor* rstd, int64_t T, int64_t D,
                               double eps);
-  /* With xhat = x * rstd and a = dy * w: dx (+)= rstd * (a - xhat * mean(a * xhat)); dw += sum_t dy * xhat */
+  /* With xhat = x * rstd and a = dy * w: dx (+)= rstd * (a - xhat * mean(a * xhat)); dw += sum_t dy * xhat,
+   * unless NULL */
   outright_status (*rms_norm_backward)(outright_device* device, const outright_tensor* dy,
                                        const outright_tensor* x, const outright_tensor* w,
                                        const outright_tensor* rstd, const outright_tensor* dx,
@@ -192,7 +201,7 @@ typedef struct outright_backend {
                                 const outright_tensor* mean, const outright_tensor* rstd, int64_t T,
                                 int64_t D, double eps);
   /* With xhat = (x - mean) * rstd and a = dy * w: dx (+)= rstd * (a - mean(a) - xhat * mean(a * xhat));
-   * dw += sum_t dy * xhat; db += sum_t dy */
+   * dw += sum_t dy * xhat; db += sum_t dy, unless NULL */
   outright_status (*layer_norm_backward)(outright_device* device, const outright_tensor* dy,
                                          const outright_tensor* x, const outright_tensor* w,
                                          const outright_tensor* mean, const outright_tensor* rstd,
@@ -279,9 +288,16 @@ typedef struct outright_backend {
    * A NaN or +inf among a row's logits makes that row's logp and lse NaN and touches no other row; -inf
    * logits are fine (a banned token), also at the target (logp -inf).
    */
+  /*
+   * `cache` is a buffer of dtype X and any length in which the forward call may keep what the backward call
+   * would otherwise compute again, for as many blocks of the vocabulary as it holds (head_cache_count). It
+   * belongs to this pair of calls: the same h, w and targets, unchanged. With or without it results differ by
+   * rounding only.
+   */
   outright_status (*logprob_head)(outright_device* device, const outright_tensor* h, const outright_tensor* w,
                                   const outright_tensor* targets, const outright_tensor* logp,
-                                  const outright_tensor* lse, int64_t N, int64_t D, int64_t V);
+                                  const outright_tensor* lse, const outright_tensor* cache /* or NULL */,
+                                  int64_t N, int64_t D, int64_t V);
   /*
    * g[N] = dloss/dlogp, p = exp(z - lse), dz[n,v] = g[n] (onehot - p), with 1 - p at the target as
    * -expm1(logp): dh[N,D] (+)= dz w,   dw[V,D] += dz^T h. Rows with g = 0 contribute exactly zero, whatever
@@ -290,12 +306,17 @@ typedef struct outright_backend {
   outright_status (*logprob_head_backward)(outright_device* device, const outright_tensor* h,
                                            const outright_tensor* w, const outright_tensor* targets,
                                            const outright_tensor* lse, const outright_tensor* logp,
-                                           const outright_tensor* g, const outright_tensor* dh,
+                                           const outright_tensor* g,
+                                           const outright_tensor* cache /* or NULL */,
+                                           const outright_tensor* dh,
                                            const outright_tensor* dw /* or NULL: frozen head */, int64_t N,
                                            int64_t D, int64_t V, int32_t accumulate);
-  /* Upper bound in bytes of what either head call uses beside its arguments. */
-  outright_status (*head_workspace_bytes)(outright_device* device, int64_t N, int64_t D, int64_t V,
-                                          int64_t* bytes);
+  /* Elements of dtype X of the largest useful cache that takes at most `budget_bytes`; 0 where none helps. */
+  outright_status (*head_cache_count)(outright_device* device, int32_t dtype, int64_t N, int64_t D, int64_t V,
+                                      int64_t budget_bytes, int64_t* count);
+  /* Upper bound in bytes of what either head call uses beside its arguments, for tensors of dtype X. */
+  outright_status (*head_workspace_bytes)(outright_device* device, int32_t dtype, int64_t N, int64_t D,
+                                          int64_t V, int64_t* bytes);
 
   /* ---- losses (float64 sums in order of n; results in host memory) ---- */
 
@@ -330,10 +351,33 @@ typedef struct outright_backend {
    * torch.optim.AdamW on n tensors: with g = grad_scale * grad,
    *   p -= lr weight_decay p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
    *   p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps).
+   * grads, m, v: float32. A bfloat16 param either has a float32 master of the same length, which is updated
+   * and then rounded to the param, or none (masters NULL, or a master of count 0): then the updated value is
+   * rounded stochastically, up with the probability of its distance from the bfloat16 below, by random bits
+   * that are a function of (seed, step, index of the tensor, index of the element). Float32 params take no
+   * master.
    */
   outright_status (*adamw)(outright_device* device, const outright_tensor* params,
-                           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
-                           int64_t n, const outright_adamw_settings* settings);
+                           const outright_tensor* masters /* or NULL */, const outright_tensor* grads,
+                           const outright_tensor* m, const outright_tensor* v, int64_t n,
+                           const outright_adamw_settings* settings);
+
+  /* ---- added with version 2 ---- */
+
+  /* u[M,N] = x[M,K] w[N,K]^T + b[N] and y = gelu(u), in one pass over the product's tiles */
+  outright_status (*linear_gelu)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
+                                 const outright_tensor* b /* or NULL */, const outright_tensor* u,
+                                 const outright_tensor* y, int64_t M, int64_t N, int64_t K, int32_t tanh);
+  /* y = x in y's dtype: float32 to bfloat16 rounds to nearest even, bfloat16 to float32 is exact */
+  outright_status (*cast)(outright_device* device, const outright_tensor* x, const outright_tensor* y,
+                          int64_t count);
+  /*
+   * y[i] (+)= x[i] / (1 - p) where element i is kept, 0 where it is dropped; it is dropped with probability
+   * p, 0 <= p < 1, by random bits that are a function of (seed, i) alone. Its own backward with the same
+   * seed. y may be x when accumulate is 0.
+   */
+  outright_status (*dropout)(outright_device* device, const outright_tensor* x, const outright_tensor* y,
+                             int64_t count, double p, uint64_t seed, int32_t accumulate);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

@@ -27,7 +27,8 @@ void FillForward(Case& c, const HeadShape& s, std::vector<double> h, std::vector
   c.Output("logp", s.N, {3e-7, 1.2e-6, logit_size});
   c.Output("lse", s.N, {3e-7, 1.2e-6, logit_size});
   c.run = [s](const Call& a) {
-    return a.api.logprob_head(a.device, a("h"), a("w"), a("targets"), a("logp"), a("lse"), s.N, s.D, s.V);
+    return a.api.logprob_head(a.device, a("h"), a("w"), a("targets"), a("logp"), a("lse"), nullptr, s.N, s.D,
+                              s.V);
   };
   c.oracle = [s](Values& a) {
     oracle::LogprobHead(a["h"], a["w"], a.Ints("targets"), a["logp"], a["lse"], s.N, s.D, s.V);
@@ -54,7 +55,7 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
   c.InOut("dw", r.Normal(s.V * s.D), tolerance).absent = frozen;
   c.run = [=](const Call& a) {
     return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"),
-                                       a("dh"), a("dw"), s.N, s.D, s.V, accumulate);
+                                       nullptr, a("dh"), a("dw"), s.N, s.D, s.V, accumulate);
   };
   c.oracle = [=](Values& a) {
     oracle::LogprobHeadBackward(a["h"], a["w"], a.Ints("targets"), a["lse"], a["logp"], a["g"], a["dh"],
@@ -217,13 +218,14 @@ std::string CheckWorkspace(Device& device) {
   const HeadShape s{2000, 2, 16384};
   int64_t bound = -1;
   const outright_backend& api = device.api();
-  if (api.head_workspace_bytes(device.get(), s.N, s.D, s.V, &bound) != OUTRIGHT_OK) return device.LastError();
+  if (api.head_workspace_bytes(device.get(), OUTRIGHT_FLOAT32, s.N, s.D, s.V, &bound) != OUTRIGHT_OK)
+    return device.LastError();
   const int64_t logits = 4 * s.N * s.V;
   if (bound < 0 || bound >= logits / 2) {
     return "bound of " + std::to_string(bound) + " bytes, all logits are " + std::to_string(logits);
   }
   int64_t huge = -1;
-  if (api.head_workspace_bytes(device.get(), 16384, 4096, 131072, &huge) != OUTRIGHT_OK)
+  if (api.head_workspace_bytes(device.get(), OUTRIGHT_FLOAT32, 16384, 4096, 131072, &huge) != OUTRIGHT_OK)
     return device.LastError();
   const int64_t huge_logits = int64_t{4} * 16384 * 131072;
   if (huge < 0 || huge > huge_logits / 4)
@@ -246,9 +248,9 @@ std::string CheckWorkspace(Device& device) {
   api.trim(device.get());
   api.reset_peak(device.get());
   api.memory(device.get(), &before);
-  if (api.logprob_head(device.get(), &h, &w, &targets, &logp, &lse, s.N, s.D, s.V) != OUTRIGHT_OK ||
-      api.logprob_head_backward(device.get(), &h, &w, &targets, &lse, &logp, &g, &dh, &dw, s.N, s.D, s.V,
-                                0) != OUTRIGHT_OK) {
+  if (api.logprob_head(device.get(), &h, &w, &targets, &logp, &lse, nullptr, s.N, s.D, s.V) != OUTRIGHT_OK ||
+      api.logprob_head_backward(device.get(), &h, &w, &targets, &lse, &logp, &g, nullptr, &dh, &dw, s.N, s.D,
+                                s.V, 0) != OUTRIGHT_OK) {
     return device.LastError();
   }
   api.memory(device.get(), &after);
@@ -331,7 +333,7 @@ void AddHead(Suite& suite) {
       c.InOut("dw", Zeros(s.V * s.D));
       c.run = [=](const Call& a) {
         return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"),
-                                           a("g"), a("dh"), a("dw"), s.N, s.D, s.V, 0);
+                                           a("g"), nullptr, a("dh"), a("dw"), s.N, s.D, s.V, 0);
       };
       c.work = {3.0 * s.Flops(), 2.0 * s.Bytes()};
     });

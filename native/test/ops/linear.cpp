@@ -23,7 +23,7 @@ void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vect
   c.Input("b", std::move(b)).absent = !bias;
   c.Output("y", s.M * s.N, SumTolerance(s.K));
   c.run = [s](const Call& a) {
-    return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), s.M, s.N, s.K);
+    return a.api.linear(a.device, a("x"), a("w"), a("b"), a("r"), a("y"), s.M, s.N, s.K);
   };
   c.oracle = [s](Values& a) { oracle::Linear(a["x"], a["w"], a["b"], a["y"], s.M, s.N, s.K); };
   c.work = {s.Flops(), s.Bytes()};
@@ -187,7 +187,9 @@ void AddLinear(Suite& suite) {
   AddFamilies(suite);
   suite.Add("linear", "of a negative size", [](Case& c, Random& r) {
     FillForward(c, {2, 3, 4}, r.Normal(8), r.Normal(12), r.Normal(3), true);
-    c.run = [](const Call& a) { return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), -2, 3, 4); };
+    c.run = [](const Call& a) {
+      return a.api.linear(a.device, a("x"), a("w"), a("b"), nullptr, a("y"), -2, 3, 4);
+    };
     c.expected = OUTRIGHT_INVALID;
     c.mention = "linear";
   });

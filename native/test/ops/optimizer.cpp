@@ -76,10 +76,12 @@ void FillAdamW(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWS
     c.InOut(Indexed("v", i), fresh ? Zeros(counts[i]) : std::move(v), {3e-7, 1e-6, 0.0});
   }
   c.run = [=](const Call& a) {
-    const outright_adamw_settings abi{settings.lr,           settings.beta1, settings.beta2,     settings.eps,
-                                      settings.weight_decay, settings.step,  settings.grad_scale};
+    const outright_adamw_settings abi{
+        settings.lr,           settings.beta1, settings.beta2,      settings.eps,
+        settings.weight_decay, settings.step,  settings.grad_scale, 0};
     const auto [p, g, m, v] = std::array{List(a, "p", n), List(a, "g", n), List(a, "m", n), List(a, "v", n)};
-    return a.api.adamw(a.device, p.data(), g.data(), m.data(), v.data(), static_cast<int64_t>(n), &abi);
+    return a.api.adamw(a.device, p.data(), nullptr, g.data(), m.data(), v.data(), static_cast<int64_t>(n),
+                       &abi);
   };
   c.oracle = [=](Values& a) {
     for (size_t i = 0; i < n; ++i) {

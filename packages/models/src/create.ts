@@ -1,5 +1,5 @@
 /** From a config.json and weights to a model. */
-import type { Device } from "@outright/tensor";
+import type { Device, ParameterOptions } from "@outright/tensor";
 import { ConfigReader, type JsonConfig } from "./config.js";
 import { GptNeoX, readGptNeoXConfig } from "./gpt-neox.js";
 import type { LanguageModel } from "./language-model.js";
@@ -10,11 +10,16 @@ import type { UniformStreams, WeightSource } from "./parameters.js";
 export type Weights = { from: WeightSource } | { random: UniformStreams };
 
 /**
- * Builds the model a config.json describes and fills it.
+ * Builds the model a config.json describes and fills it. `options` hold for all its parameters.
  * @throws for an unsupported architecture or setting, and for weights that do not fit
  */
-export function createModel(device: Device, config: JsonConfig, weights: Weights): LanguageModel {
-  const { model, ignores } = build(device, config);
+export function createModel(
+  device: Device,
+  config: JsonConfig,
+  weights: Weights,
+  options: ParameterOptions = {},
+): LanguageModel {
+  const { model, ignores } = build(device, config, options);
   try {
     if ("from" in weights) model.weights.load(weights.from, ignores);
     else model.weights.initialise(weights.random);
@@ -28,16 +33,20 @@ export function createModel(device: Device, config: JsonConfig, weights: Weights
 function build(
   device: Device,
   json: JsonConfig,
+  options: ParameterOptions,
 ): { model: Llama | GptNeoX; ignores: (name: string) => boolean } {
   const type = new ConfigReader(json).string("model_type", "");
   switch (type) {
     case "llama": {
       const config = readLlamaConfig(json);
-      return { model: new Llama(device, config), ignores: (name) => Llama.ignores(config, name) };
+      return { model: new Llama(device, config, options), ignores: (name) => Llama.ignores(config, name) };
     }
     case "gpt_neox": {
       const config = readGptNeoXConfig(json);
-      return { model: new GptNeoX(device, config), ignores: (name) => GptNeoX.ignores(config, name) };
+      return {
+        model: new GptNeoX(device, config, options),
+        ignores: (name) => GptNeoX.ignores(config, name),
+      };
     }
     default:
       throw new Error(

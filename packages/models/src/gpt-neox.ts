@@ -11,6 +11,7 @@ import {
   layerNorm,
   linear,
   type Parameter,
+  type ParameterOptions,
   rotary,
   type Tensor,
 } from "@outright/tensor";
@@ -107,10 +108,10 @@ export class GptNeoX implements LanguageModel {
   readonly #norm: Affine;
   readonly #rotary: RotaryCache;
 
-  constructor(device: Device, config: GptNeoXConfig) {
+  constructor(device: Device, config: GptNeoXConfig, options: ParameterOptions = {}) {
     this.config = config;
     this.device = device;
-    const weights = new ParameterSet(device);
+    const weights = new ParameterSet(device, options);
     this.weights = weights;
     const { hidden: D, vocabSize: V, intermediate } = config;
     const matrix = { kind: "normal", std: config.initializerRange } as const;

@@ -9,6 +9,7 @@ import {
   embedding,
   linear,
   type Parameter,
+  type ParameterOptions,
   rmsNorm,
   rotary,
   siluGate,
@@ -100,10 +101,10 @@ export class Llama implements LanguageModel {
   readonly #norm: Parameter;
   readonly #rotary: RotaryCache;
 
-  constructor(device: Device, config: LlamaConfig) {
+  constructor(device: Device, config: LlamaConfig, options: ParameterOptions = {}) {
     this.config = config;
     this.device = device;
-    const weights = new ParameterSet(device);
+    const weights = new ParameterSet(device, options);
     this.weights = weights;
     const { hidden: D, vocabSize: V, intermediate, headSize } = config;
     const matrix = { kind: "normal", std: config.initializerRange } as const;

@@ -1,5 +1,5 @@
 /** Makes a model's parameters and fills them, from a file or at random. */
-import { type Device, elements, Parameter, type Shape } from "@outright/tensor";
+import { type Device, elements, Parameter, type ParameterOptions, type Shape } from "@outright/tensor";
 
 /** Where weights come from: an open safetensors file, or several. */
 export interface WeightSource {
@@ -17,15 +17,18 @@ export type UniformStreams = (stream: string) => (counter: number) => number;
 /** The parameters of a model being built, in order of declaration. */
 export class ParameterSet {
   readonly #device: Device;
+  readonly #options: ParameterOptions;
   readonly #list: { parameter: Parameter; initial: Initial }[] = [];
 
-  constructor(device: Device) {
+  /** @param options of every parameter declared here */
+  constructor(device: Device, options: ParameterOptions = {}) {
     this.#device = device;
+    this.#options = options;
   }
 
   /** Declares one parameter; its values come with `load` or `initialise`. */
   add(name: string, shape: Shape, initial: Initial): Parameter {
-    const parameter = new Parameter(this.#device, name, shape);
+    const parameter = new Parameter(this.#device, name, shape, this.#options);
     this.#list.push({ parameter, initial });
     return parameter;
   }

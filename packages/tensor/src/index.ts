@@ -22,4 +22,4 @@ export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
 export { gatherRows } from "./ops/rows.js";
 export { keep, scope } from "./scope.js";
 export { isRecording, Tape } from "./tape.js";
-export { elements, Parameter, type Shape, Tensor } from "./tensor.js";
+export { elements, Parameter, type ParameterOptions, type Shape, Tensor } from "./tensor.js";

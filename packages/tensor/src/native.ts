@@ -8,7 +8,9 @@
  * Conventions
  * - A `Handle` names a buffer on one device. A dead or foreign handle, a wrong dtype or a buffer that
  *   is too small throws an Error that names the operation and the argument; nothing is read or written.
- * - Matrices are row-major and contiguous. Statistics, reductions and losses are float32 or wider.
+ * - Matrices are row-major and contiguous. Weights, activations and gradients of activations of one call have one
+ *   dtype, float32 or bfloat16. Gradients of parameters, moments, statistics, log-probs, g and rotary tables are
+ *   float32; reductions and losses float32 or wider.
  * - `accumulate: true` adds to the output, `false` overwrites it. Gradients of parameters always add.
  * - Forward results of a row depend on that row alone (batch-invariant), and all results depend on the
  *   shapes only, never on the number of threads.
@@ -18,9 +20,10 @@
 export type Handle = number;
 
 /** Storage types of buffers. */
-export type NativeDtype = "float32" | "int32";
+export type NativeDtype = "float32" | "bfloat16" | "int32";
 
-export type HostArray = Float32Array | Int32Array;
+/** Host data of a buffer: Float32Array for float32, Int32Array for int32, the raw bits as Uint16Array for bfloat16. */
+export type HostArray = Float32Array | Int32Array | Uint16Array;
 
 /** One backend library that was looked at. `score` 0 means it cannot run here and `reason` says why. */
 export interface BackendInfo {
@@ -76,6 +79,8 @@ export interface AdamWSettings {
   step: number;
   /** gradients are multiplied by this first (clipping) */
   gradScale: number;
+  /** of stochastic rounding, a whole number below 2^53; used only for bfloat16 parameters without a master */
+  seed: number;
 }
 
 export interface NativeDevice {
@@ -99,8 +104,20 @@ export interface NativeDevice {
   copy(target: Handle, targetOffset: number, source: Handle, sourceOffset: number, count: number): void;
   fill(handle: Handle, value: number): void;
 
-  /** y[M,N] = x[M,K] w[N,K]ᵀ + b[N]; b may be 0. */
-  linear(x: Handle, w: Handle, b: Handle, y: Handle, M: number, N: number, K: number): void;
+  /** y[M,N] = x[M,K] w[N,K]ᵀ + b[N] + r[M,N]; b and r may be 0, y may be r. */
+  linear(x: Handle, w: Handle, b: Handle, r: Handle, y: Handle, M: number, N: number, K: number): void;
+  /** u[M,N] = x[M,K] w[N,K]ᵀ + b[N] and y = gelu(u) in one pass; b may be 0. */
+  linearGelu(
+    x: Handle,
+    w: Handle,
+    b: Handle,
+    u: Handle,
+    y: Handle,
+    M: number,
+    N: number,
+    K: number,
+    tanh: boolean,
+  ): void;
   /** dx[M,K] (+)= dy[M,N] w[N,K] */
   linearBackwardInput(
     dy: Handle,
@@ -121,7 +138,7 @@ export interface NativeDevice {
 
   /** y = x · rstd · w with rstd[T] = 1/sqrt(mean(x²) + eps). */
   rmsNorm(x: Handle, w: Handle, y: Handle, rstd: Handle, T: number, D: number, eps: number): void;
-  /** dx (+)= …, dw += … */
+  /** dx (+)= …, dw += … (dw may be 0) */
   rmsNormBackward(
     dy: Handle,
     x: Handle,
@@ -145,6 +162,7 @@ export interface NativeDevice {
     D: number,
     eps: number,
   ): void;
+  /** dx (+)= …, dw += …, db += … (dw and db may be 0) */
   layerNormBackward(
     dy: Handle,
     x: Handle,
@@ -263,6 +281,8 @@ export interface NativeDevice {
   /**
    * The log-prob head: z = h wᵀ, logp[n] = z[n, targets[n]] − lse[n], lse[n] = log Σ_v exp z[n, v], never storing z.
    * Per-tile (max, sum) partials on fixed vocabulary tiles, merged in order. logp is clamped to ≤ 0.
+   * `cache` (or 0) is a buffer of headCacheCount elements in which the backward call finds what it would otherwise
+   * compute again; it belongs to this pair of calls.
    */
   logprobHead(
     h: Handle,
@@ -270,6 +290,7 @@ export interface NativeDevice {
     targets: Handle,
     logp: Handle,
     lse: Handle,
+    cache: Handle,
     N: number,
     D: number,
     V: number,
@@ -286,6 +307,7 @@ export interface NativeDevice {
     lse: Handle,
     logp: Handle,
     g: Handle,
+    cache: Handle,
     dh: Handle,
     dw: Handle,
     N: number,
@@ -293,8 +315,10 @@ export interface NativeDevice {
     V: number,
     accumulate: boolean,
   ): void;
+  /** Elements of the largest useful head cache of this dtype within `budgetBytes`; 0 where none helps. */
+  headCacheCount(dtype: NativeDtype, N: number, D: number, V: number, budgetBytes: number): number;
   /** Upper bound in bytes of what the two head calls use beside their arguments, for these shapes. */
-  headWorkspaceBytes(N: number, D: number, V: number): number;
+  headWorkspaceBytes(dtype: NativeDtype, N: number, D: number, V: number): number;
 
   /** g[n] = −weights[n]; returns Σ −weights[n] · logp[n], summed in float64 in order. */
   sftNll(logp: Handle, weights: Handle, g: Handle, N: number): number;
@@ -322,14 +346,26 @@ export interface NativeDevice {
 
   /** √Σ x² over all elements of all buffers, in float64, two stages in fixed order. NaN and Inf come through. */
   globalNorm(handles: readonly Handle[]): number;
-  /** One AdamW update of each params[i] from grads[i], with moments m[i], v[i]; all float32 of equal length. */
+  /**
+   * One AdamW update of each params[i] from grads[i], with moments m[i], v[i] (float32). A bfloat16 parameter has a
+   * float32 master, or 0 for stochastic rounding; `masters` is empty or as long as `params`.
+   */
   adamW(
     params: readonly Handle[],
+    masters: readonly Handle[],
     grads: readonly Handle[],
     m: readonly Handle[],
     v: readonly Handle[],
     settings: AdamWSettings,
   ): void;
+
+  /** y = x in y's dtype, to nearest even. */
+  cast(x: Handle, y: Handle, count: number): void;
+  /**
+   * y[i] (+)= x[i] / (1 − p) where kept, 0 where dropped (with probability p, by bits that depend on seed and i
+   * alone): its own backward with the same seed. y may be x when accumulate is false.
+   */
+  dropout(x: Handle, y: Handle, count: number, p: number, seed: number, accumulate: boolean): void;
 }
 
 export interface DeviceOptions {

@@ -78,6 +78,6 @@ export function gradientOf(input: Tensor): GradientTarget | null {
   if (!input.requiresGrad) return null;
   if (input instanceof Parameter) return { tensor: input.gradient(), accumulate: true };
   if (input.grad !== null) return { tensor: input.grad, accumulate: true };
-  input.grad = Tensor.float32(input.device, input.shape);
+  input.grad = Tensor.like(input);
   return { tensor: input.grad, accumulate: false };
 }

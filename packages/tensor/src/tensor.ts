@@ -10,6 +10,9 @@ export function elements(shape: Shape): number {
   return shape.reduce((product, side) => product * side, 1);
 }
 
+/** Elements that are converted at a time on their way between host and device. */
+const CHUNK = 1 << 20;
+
 export class Tensor {
   readonly device: Device;
   readonly dtype: NativeDtype;
@@ -36,20 +39,26 @@ export class Tensor {
     return new Tensor(device, "float32", shape);
   }
 
-  static zeros(device: Device, shape: Shape): Tensor {
-    const tensor = new Tensor(device, "float32", shape);
+  /** A tensor of the same dtype on the same device, by default of the same shape; contents are undefined. */
+  static like(tensor: Tensor, shape: Shape = tensor.shape): Tensor {
+    return new Tensor(tensor.device, tensor.dtype, shape);
+  }
+
+  static zeros(device: Device, shape: Shape, dtype: NativeDtype = "float32"): Tensor {
+    const tensor = new Tensor(device, dtype, shape);
     if (tensor.count > 0) device.native.fill(tensor.handle, 0);
     return tensor;
   }
 
-  /** A copy of host data: Float32Array gives float32, Int32Array int32. */
+  /** A copy of host data: Float32Array gives float32, Int32Array int32, Uint16Array bfloat16. */
   static from(device: Device, data: HostArray, shape: Shape = [data.length]): Tensor {
     if (elements(shape) !== data.length) {
       throw new Error(
         `a tensor of shape [${shape.join(", ")}] needs ${elements(shape)} values, ${data.length} were given`,
       );
     }
-    const tensor = new Tensor(device, data instanceof Int32Array ? "int32" : "float32", shape);
+    const dtype = data instanceof Int32Array ? "int32" : data instanceof Uint16Array ? "bfloat16" : "float32";
+    const tensor = new Tensor(device, dtype, shape);
     tensor.write(data);
     return tensor;
   }
@@ -64,15 +73,59 @@ export class Tensor {
     return this.#handle === null;
   }
 
+  /** Copies host data in. A bfloat16 tensor takes Float32Array (rounded to nearest even) or its bits as Uint16Array. */
   write(data: HostArray, offset = 0): void {
-    if (data.length > 0) this.device.native.write(this.handle, offset, data);
+    if (data.length === 0) return;
+    if (this.dtype === "bfloat16" && data instanceof Float32Array) {
+      for (let from = 0; from < data.length; from += CHUNK) {
+        const part = data.subarray(from, from + CHUNK);
+        this.#through(part.length, (wide, narrow) => {
+          this.device.native.write(wide, 0, part);
+          this.device.native.cast(wide, narrow, part.length);
+          this.device.native.copy(this.handle, offset + from, narrow, 0, part.length);
+        });
+      }
+      return;
+    }
+    this.device.native.write(this.handle, offset, data);
   }
 
-  /** Copies a range of the values to the host. */
+  /** Copies a range of the values to the host; bfloat16 widens exactly. */
   toFloat32(offset = 0, count = this.count - offset): Float32Array {
     const target = new Float32Array(count);
+    if (this.dtype !== "bfloat16") {
+      if (count > 0) this.device.native.read(this.handle, offset, target);
+      return target;
+    }
+    for (let from = 0; from < count; from += CHUNK) {
+      const part = target.subarray(from, from + CHUNK);
+      this.#through(part.length, (wide, narrow) => {
+        this.device.native.copy(narrow, 0, this.handle, offset + from, part.length);
+        this.device.native.cast(narrow, wide, part.length);
+        this.device.native.read(wide, 0, part);
+      });
+    }
+    return target;
+  }
+
+  /** The bits of a bfloat16 tensor. */
+  toUint16(offset = 0, count = this.count - offset): Uint16Array {
+    const target = new Uint16Array(count);
     if (count > 0) this.device.native.read(this.handle, offset, target);
     return target;
+  }
+
+  /** Lends a float32 and a bfloat16 buffer for a conversion. */
+  #through(count: number, body: (wide: Handle, narrow: Handle) => void): void {
+    const { native } = this.device;
+    const wide = native.alloc("float32", count);
+    const narrow = native.alloc("bfloat16", count);
+    try {
+      body(wide, narrow);
+    } finally {
+      native.free(narrow);
+      native.free(wide);
+    }
   }
 
   toInt32(): Int32Array {
@@ -101,18 +154,48 @@ export class Tensor {
   }
 }
 
+export interface ParameterOptions {
+  /** of the values that the operations read; default float32 */
+  dtype?: "float32" | "bfloat16";
+  /** whether it trains; default true */
+  trainable?: boolean;
+  /** of a bfloat16 parameter: whether the optimizer's float32 values are kept beside it; default as `trainable` */
+  master?: boolean;
+}
+
 /** A named weight of a model; lives until the model is disposed. */
 export class Parameter extends Tensor {
   /** the name in Hugging Face files */
   readonly name: string;
+  /** What the optimizer updates where the values themselves are bfloat16: float32, rounded to them at each update. */
+  readonly master: Tensor | null;
 
-  constructor(device: Device, name: string, shape: Shape) {
-    super(device, "float32", shape, true);
+  constructor(device: Device, name: string, shape: Shape, options: ParameterOptions = {}) {
+    const { dtype = "float32", trainable = true, master = trainable } = options;
+    super(device, dtype, shape, trainable);
     this.name = name;
+    this.master = dtype === "bfloat16" && master ? keep(Tensor.float32(device, shape)) : null;
     keep(this);
   }
 
-  /** The gradient buffer, made of zeros on first use; it stays until the parameter is disposed. */
+  /** Sets the values, and the master's. */
+  override write(data: HostArray, offset = 0): void {
+    super.write(data, offset);
+    if (data instanceof Float32Array) this.master?.write(data, offset);
+    else this.master?.write(this.toFloat32(offset, data.length), offset);
+  }
+
+  /** The values at the full precision that is kept: the master's where there is one. */
+  precise(): Tensor {
+    return this.master ?? this;
+  }
+
+  override dispose(): void {
+    this.master?.dispose();
+    super.dispose();
+  }
+
+  /** The gradient buffer, float32 zeros on first use; it stays until the parameter is disposed. */
   gradient(): Tensor {
     if (this.grad === null) this.grad = keep(Tensor.zeros(this.device, this.shape));
     return this.grad;

@@ -7,12 +7,15 @@ import type { OptimizerConfig } from "./config/index.js";
 export class AdamW {
   readonly #parameters: readonly Parameter[];
   readonly #config: OptimizerConfig;
+  readonly #seed: number;
   readonly m: readonly Tensor[];
   readonly v: readonly Tensor[];
   /** updates made with the present moments */
   updates = 0;
 
-  constructor(parameters: readonly Parameter[], config: OptimizerConfig) {
+  /** @param seed of stochastic rounding, which bfloat16 parameters without a float32 master get */
+  constructor(parameters: readonly Parameter[], config: OptimizerConfig, seed = 0) {
+    this.#seed = seed;
     this.#parameters = parameters;
     this.#config = config;
     const zeros = () => parameters.map((parameter) => keep(Tensor.zeros(parameter.device, parameter.shape)));
@@ -35,7 +38,13 @@ export class AdamW {
     const { betas, eps, weightDecay, clip } = this.#config;
     this.updates++;
     adamW(
-      { parameters: this.#parameters, gradients: this.#gradients(), m: this.m, v: this.v },
+      {
+        parameters: this.#parameters,
+        masters: this.#parameters.map(({ master }) => master),
+        gradients: this.#gradients(),
+        m: this.m,
+        v: this.v,
+      },
       {
         lr,
         beta1: betas[0],
@@ -44,6 +53,7 @@ export class AdamW {
         weightDecay,
         step: this.updates,
         gradScale: clip > 0 ? Math.min(1, clip / (gradientNorm + 1e-6)) : 1,
+        seed: this.#seed,
       },
     );
   }

@@ -4,7 +4,7 @@ import { Tensor } from "../tensor.js";
 /** y = silu(gate) · up, elementwise (SwiGLU, Shazeer 2020). */
 export function siluGate(gate: Tensor, up: Tensor): Tensor {
   const native = gate.device.native;
-  const y = Tensor.float32(gate.device, gate.shape);
+  const y = Tensor.like(gate);
   native.siluGate(gate.handle, up.handle, y.handle, y.count);
   recordBackward(y, [gate, up], [], (dy) => {
     const dgate = gradientOf(gate);
@@ -29,7 +29,7 @@ export function siluGate(gate: Tensor, up: Tensor): Tensor {
 export function gelu(x: Tensor, form: "exact" | "tanh"): Tensor {
   const native = x.device.native;
   const tanh = form === "tanh";
-  const y = Tensor.float32(x.device, x.shape);
+  const y = Tensor.like(x);
   native.gelu(x.handle, y.handle, x.count, tanh);
   recordBackward(y, [x], [], (dy) => {
     const dx = gradientOf(x);

@@ -6,7 +6,7 @@ import { expectSide } from "./shape.js";
 export function add(a: Tensor, b: Tensor): Tensor {
   const native = a.device.native;
   expectSide("add", "the number of elements of b", b.count, a.count);
-  const y = Tensor.float32(a.device, a.shape);
+  const y = Tensor.like(a);
   native.add(a.handle, b.handle, y.handle, y.count);
   recordBackward(y, [a, b], [], (dy) => {
     for (const input of [a, b]) {

@@ -53,7 +53,7 @@ function attend(
   const { queryHeads: H, keyHeads: G, headSize: C, scale } = heads;
   const T = spans.start.count;
   const { start, skipFrom, skipTo } = spans;
-  const o = Tensor.float32(q.device, [T, H * C]);
+  const o = Tensor.like(q, [T, H * C]);
   const lse = Tensor.float32(q.device, [T, H]);
   native.attention(
     q.handle,
@@ -105,5 +105,5 @@ function attend(
 }
 
 function target(input: Tensor): { tensor: Tensor; accumulate: boolean } {
-  return gradientOf(input) ?? { tensor: Tensor.float32(input.device, input.shape), accumulate: false };
+  return gradientOf(input) ?? { tensor: Tensor.like(input), accumulate: false };
 }

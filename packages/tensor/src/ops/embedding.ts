@@ -7,7 +7,7 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
   const native = table.device.native;
   const T = ids.count;
   const [V, D] = matrix("embedding", "table", table);
-  const y = Tensor.float32(table.device, [T, D]);
+  const y = Tensor.like(table, [T, D]);
   native.embedding(ids.handle, table.handle, y.handle, T, D, V);
   recordBackward(y, [table], [], (dy) => {
     const dtable = gradientOf(table);

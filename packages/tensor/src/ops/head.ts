@@ -15,10 +15,10 @@ export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
   expectSide("logprobHead", "the number of targets", targets.count, N);
   const logp = Tensor.float32(h.device, [N]);
   const lse = Tensor.float32(h.device, [N]);
-  native.logprobHead(h.handle, w.handle, targets.handle, logp.handle, lse.handle, N, D, V);
+  native.logprobHead(h.handle, w.handle, targets.handle, logp.handle, lse.handle, 0, N, D, V);
   recordBackward(logp, [h, w], [lse], (g) => {
     const dw = gradientOf(w);
-    const dh = gradientOf(h) ?? { tensor: Tensor.float32(h.device, h.shape), accumulate: false };
+    const dh = gradientOf(h) ?? { tensor: Tensor.like(h), accumulate: false };
     native.logprobHeadBackward(
       h.handle,
       w.handle,
@@ -26,6 +26,7 @@ export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
       lse.handle,
       logp.handle,
       g.handle,
+      0,
       dh.tensor.handle,
       dw?.tensor.handle ?? 0,
       N,

@@ -8,8 +8,8 @@ export function linear(x: Tensor, w: Tensor, b: Tensor | null = null): Tensor {
   const [M, K] = matrix("linear", "x", x);
   const [N, inner] = matrix("linear", "w", w);
   expectSide("linear", "the inner side of w", inner, K);
-  const y = Tensor.float32(x.device, [M, N]);
-  native.linear(x.handle, w.handle, b?.handle ?? 0, y.handle, M, N, K);
+  const y = Tensor.like(x, [M, N]);
+  native.linear(x.handle, w.handle, b?.handle ?? 0, 0, y.handle, M, N, K);
   recordBackward(y, [x, w, b], [], (dy) => {
     const dw = gradientOf(w);
     const db = b === null ? null : gradientOf(b);

@@ -7,19 +7,19 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
   const native = x.device.native;
   const [T, D] = matrix("rmsNorm", "x", x);
   expectSide("rmsNorm", "the length of w", w.count, D);
-  const y = Tensor.float32(x.device, [T, D]);
+  const y = Tensor.like(x, [T, D]);
   const rstd = Tensor.float32(x.device, [T]);
   native.rmsNorm(x.handle, w.handle, y.handle, rstd.handle, T, D, eps);
   recordBackward(y, [x, w], [rstd], (dy) => {
     const dx = writable(x);
-    const dw = writable(w);
+    const dw = gradientOf(w);
     native.rmsNormBackward(
       dy.handle,
       x.handle,
       w.handle,
       rstd.handle,
       dx.tensor.handle,
-      dw.tensor.handle,
+      dw?.tensor.handle ?? 0,
       T,
       D,
       dx.accumulate,
@@ -34,14 +34,14 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
   const [T, D] = matrix("layerNorm", "x", x);
   expectSide("layerNorm", "the length of w", w.count, D);
   expectSide("layerNorm", "the length of b", b.count, D);
-  const y = Tensor.float32(x.device, [T, D]);
+  const y = Tensor.like(x, [T, D]);
   const mean = Tensor.float32(x.device, [T]);
   const rstd = Tensor.float32(x.device, [T]);
   native.layerNorm(x.handle, w.handle, b.handle, y.handle, mean.handle, rstd.handle, T, D, eps);
   recordBackward(y, [x, w, b], [mean, rstd], (dy) => {
     const dx = writable(x);
-    const dw = writable(w);
-    const db = writable(b);
+    const dw = gradientOf(w);
+    const db = gradientOf(b);
     native.layerNormBackward(
       dy.handle,
       x.handle,
@@ -49,8 +49,8 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
       mean.handle,
       rstd.handle,
       dx.tensor.handle,
-      dw.tensor.handle,
-      db.tensor.handle,
+      dw?.tensor.handle ?? 0,
+      db?.tensor.handle ?? 0,
       T,
       D,
       dx.accumulate,
@@ -59,7 +59,7 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
   return y;
 }
 
-/** The kernel writes all gradients at once; one that nobody wants goes to a buffer that is dropped. */
+/** The input's gradient is always written; one that nobody wants goes to a buffer that is dropped. */
 function writable(input: Tensor): { tensor: Tensor; accumulate: boolean } {
-  return gradientOf(input) ?? { tensor: Tensor.zeros(input.device, input.shape), accumulate: false };
+  return gradientOf(input) ?? { tensor: Tensor.like(input), accumulate: false };
 }

@@ -12,6 +12,8 @@ export function globalNorm(tensors: readonly Tensor[]): number {
 
 export interface AdamWTensors {
   parameters: readonly Tensor[];
+  /** float32 masters of bfloat16 parameters, null where there is none (stochastic rounding); absent: none at all */
+  masters?: readonly (Tensor | null)[];
   gradients: readonly Tensor[];
   /** first and second moments, updated in place */
   m: readonly Tensor[];
@@ -23,6 +25,7 @@ export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
   const first = tensors.parameters[0];
   first?.device.native.adamW(
     handles(tensors.parameters),
+    (tensors.masters ?? []).map((master) => master?.handle ?? 0),
     handles(tensors.gradients),
     handles(tensors.m),
     handles(tensors.v),

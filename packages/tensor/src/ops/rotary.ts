@@ -44,7 +44,7 @@ export function rotary(x: Tensor, positions: Tensor, tables: RotaryTables, heads
       inverse,
       accumulate,
     );
-  const y = Tensor.float32(x.device, x.shape);
+  const y = Tensor.like(x);
   turn(x, y, false, false);
   recordBackward(y, [x], [], (dy) => {
     const dx = gradientOf(x);

@@ -7,7 +7,7 @@ export function gatherRows(x: Tensor, rows: Tensor): Tensor {
   const native = x.device.native;
   const [T, D] = matrix("gatherRows", "x", x);
   const N = rows.count;
-  const y = Tensor.float32(x.device, [N, D]);
+  const y = Tensor.like(x, [N, D]);
   native.gatherRows(x.handle, rows.handle, y.handle, N, T, D);
   recordBackward(y, [x], [], (dy) => {
     const dx = gradientOf(x);

@@ -1,0 +1,107 @@
+// Storage types of weights and activations, and how kernels read and write them: arithmetic is float32
+// always.
+//
+// A kernel is a template over the storage type X (float or bfloat16) that loads with load_n, computes in Vec,
+// and stores with store_n; with_storage() picks X by a tensor's dtype.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <type_traits>
+
+#include "outright/backend.h"
+#include "row_math.h"
+#include "vec.h"
+
+namespace outright::cpu {
+
+// The upper half of a float32: 8 bits of exponent, 8 of precision.
+struct bfloat16 {
+  uint16_t bits;
+};
+
+template <typename X>
+inline constexpr int32_t kDtype = OUTRIGHT_FLOAT32;
+template <>
+inline constexpr int32_t kDtype<bfloat16> = OUTRIGHT_BFLOAT16;
+template <>
+inline constexpr int32_t kDtype<int32_t> = OUTRIGHT_INT32;
+
+inline float to_float(float x) { return x; }
+inline float to_float(bfloat16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }
+
+// To nearest, ties to even; NaN stays NaN (its upper bits, made quiet).
+inline bfloat16 round_to_bfloat16(float x) {
+  const auto bits = std::bit_cast<uint32_t>(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>((bits >> 16) | 0x40u)};
+  return {static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
+template <typename X>
+inline X from_float(float x) {
+  if constexpr (std::is_same_v<X, bfloat16>)
+    return round_to_bfloat16(x);
+  else
+    return x;
+}
+
+// kLanes bfloat16 numbers as they lie in memory.
+typedef uint16_t HalfVec __attribute__((vector_size(kLanes * 2)));
+typedef uint16_t HalfVecAt __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
+typedef uint32_t WordVec __attribute__((vector_size(kLanes * 4)));
+
+inline Vec widen(HalfVec half) { return (Vec)(__builtin_convertvector(half, WordVec) << 16); }
+
+// The same rounding as round_to_bfloat16.
+inline HalfVec narrow(Vec x) {
+  const WordVec bits = (WordVec)x;
+  const WordVec rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+  const WordVec quiet = (bits >> 16) | 0x40u;
+  const WordVec is_nan = (WordVec)((bits & 0x7fffffffu) > 0x7f800000u);
+  return __builtin_convertvector((is_nan & quiet) | (~is_nan & rounded), HalfVec);
+}
+
+inline Vec load(const bfloat16* p) { return widen(*reinterpret_cast<const HalfVecAt*>(p)); }
+inline void store(bfloat16* p, Vec v) { *reinterpret_cast<HalfVecAt*>(p) = narrow(v); }
+
+// The first n of kLanes elements, zeros in the others; nothing behind them is touched. 0 <= n <= kLanes.
+inline Vec load_first(const bfloat16* p, int64_t n) {
+#if defined(__AVX512F__)
+  return widen((HalfVec)_mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << n) - 1u), p));
+#else
+  uint16_t lanes[kLanes] = {};
+  std::memcpy(lanes, p, static_cast<size_t>(n) * sizeof(bfloat16));
+  return load(reinterpret_cast<const bfloat16*>(lanes));
+#endif
+}
+inline void store_first(bfloat16* p, Vec v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm256_mask_storeu_epi16(p, static_cast<__mmask16>((1u << n) - 1u), (__m256i)narrow(v));
+#else
+  const HalfVec half = narrow(v);
+  std::memcpy(p, &half, static_cast<size_t>(n) * sizeof(bfloat16));
+#endif
+}
+
+inline Vec load_n(const bfloat16* p, int64_t n) { return n == kLanes ? load(p) : load_first(p, n); }
+inline void store_n(bfloat16* p, Vec v, int64_t n) {
+  if (n == kLanes)
+    store(p, v);
+  else
+    store_first(p, v, n);
+}
+
+// Calls body(X{}) with the storage type of a tensor. Anything but bfloat16 counts as float32: the checks of
+// the arguments then say what is wrong with it.
+template <typename Body>
+void with_storage(int32_t dtype, const Body& body) {
+  if (dtype == OUTRIGHT_BFLOAT16)
+    body(bfloat16{});
+  else
+    body(float{});
+}
+template <typename Body>
+void with_storage(const outright_tensor* tensor, const Body& body) {
+  with_storage(tensor ? tensor->dtype : OUTRIGHT_FLOAT32, body);
+}
+
+}  // namespace outright::cpu
