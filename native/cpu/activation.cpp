@@ -2,7 +2,6 @@
 #include "check.h"
 #include "math.h"
 #include "operations.h"
-#include "row_math.h"
 #include "tiles.h"
 
 namespace outright::cpu {
@@ -26,101 +25,119 @@ constexpr float kCubic = 0.044715f;
 
 void silu_gate(Device& device, const outright_tensor* gate, const outright_tensor* up,
                const outright_tensor* y, int64_t count) {
-  Check check("silu_gate");
-  check.sizes({{"count", count}});
-  const float* GATE = check.input(gate, "gate", {count});
-  const float* UP = check.input(up, "up", {count});
-  float* Y = check.in_place(y, "y", {count});
-  check.separate();
-  for_elements(device, count, 20, [&](int64_t i, int64_t n) {
-    const Vec z = load_n(GATE + i, n);
-    store_n(Y + i, z / (1.0f + exp(-z)) * load_n(UP + i, n), n);
+  with_storage(gate, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("silu_gate");
+    check.sizes({{"count", count}});
+    const Storage* GATE = check.input<Storage>(gate, "gate", {count});
+    const Storage* UP = check.input<Storage>(up, "up", {count});
+    Storage* Y = check.in_place<Storage>(y, "y", {count});
+    check.separate();
+    for_elements(device, count, 20, [&](int64_t i, int64_t n) {
+      const Vec z = load_n(GATE + i, n);
+      store_n(Y + i, z / (1.0f + exp(-z)) * load_n(UP + i, n), n);
+    });
   });
 }
 
 void silu_gate_backward(Device& device, const outright_tensor* dy, const outright_tensor* gate,
                         const outright_tensor* up, const outright_tensor* dgate, const outright_tensor* dup,
                         int64_t count, int32_t accumulate) {
-  Check check("silu_gate_backward");
-  check.sizes({{"count", count}});
-  const float* DY = check.input(dy, "dy", {count});
-  const float* GATE = check.input(gate, "gate", {count});
-  const float* UP = check.input(up, "up", {count});
-  float* DGATE = check.output(dgate, "dgate", {count});
-  float* DUP = check.output(dup, "dup", {count});
-  check.separate();
-  for_elements(device, count, 30, [&](int64_t i, int64_t n) {
-    const Vec z = load_n(GATE + i, n);
-    const Vec d = load_n(DY + i, n);
-    const Vec s = sigmoid(z);
-    // silu'(z) = s + z s (1 - s), with 1 - s = sigmoid(-z)
-    const Vec slope = s + z * s * sigmoid(-z);
-    Vec to_gate = d * load_n(UP + i, n) * slope;
-    Vec to_up = d * (z * s);
-    if (accumulate) {
-      to_gate += load_n(DGATE + i, n);
-      to_up += load_n(DUP + i, n);
-    }
-    store_n(DGATE + i, to_gate, n);
-    store_n(DUP + i, to_up, n);
+  with_storage(dy, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("silu_gate_backward");
+    check.sizes({{"count", count}});
+    const Storage* DY = check.input<Storage>(dy, "dy", {count});
+    const Storage* GATE = check.input<Storage>(gate, "gate", {count});
+    const Storage* UP = check.input<Storage>(up, "up", {count});
+    Storage* DGATE = check.output<Storage>(dgate, "dgate", {count});
+    Storage* DUP = check.output<Storage>(dup, "dup", {count});
+    check.separate();
+    for_elements(device, count, 30, [&](int64_t i, int64_t n) {
+      const Vec z = load_n(GATE + i, n);
+      const Vec d = load_n(DY + i, n);
+      const Vec s = sigmoid(z);
+      // silu'(z) = s + z s (1 - s), with 1 - s = sigmoid(-z)
+      const Vec slope = s + z * s * sigmoid(-z);
+      Vec to_gate = d * load_n(UP + i, n) * slope;
+      Vec to_up = d * (z * s);
+      if (accumulate) {
+        to_gate += load_n(DGATE + i, n);
+        to_up += load_n(DUP + i, n);
+      }
+      store_n(DGATE + i, to_gate, n);
+      store_n(DUP + i, to_up, n);
+    });
   });
 }
 
 void gelu(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count, int32_t tanh) {
-  Check check("gelu");
-  check.sizes({{"count", count}});
-  const float* X = check.input(x, "x", {count});
-  float* Y = check.in_place(y, "y", {count});
-  check.separate();
-  for_elements(device, count, 40, [&](int64_t i, int64_t n) {
-    const Vec z = load_n(X + i, n);
-    const Vec share = tanh ? sigmoid(kTwoRootTwoOverPi * (z + kCubic * z * z * z)) : normal(z).distribution;
-    store_n(Y + i, z * share, n);
+  with_storage(x, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("gelu");
+    check.sizes({{"count", count}});
+    const Storage* X = check.input<Storage>(x, "x", {count});
+    Storage* Y = check.in_place<Storage>(y, "y", {count});
+    check.separate();
+    for_elements(device, count, 40, [&](int64_t i, int64_t n) {
+      const Vec z = load_n(X + i, n);
+      const Vec share = tanh ? sigmoid(kTwoRootTwoOverPi * (z + kCubic * z * z * z)) : normal(z).distribution;
+      store_n(Y + i, z * share, n);
+    });
   });
 }
 
 void gelu_backward(Device& device, const outright_tensor* dy, const outright_tensor* x,
                    const outright_tensor* dx, int64_t count, int32_t tanh, int32_t accumulate) {
-  Check check("gelu_backward");
-  check.sizes({{"count", count}});
-  const float* DY = check.input(dy, "dy", {count});
-  const float* X = check.input(x, "x", {count});
-  float* DX = check.output(dx, "dx", {count});
-  check.separate();
-  for_elements(device, count, 50, [&](int64_t i, int64_t n) {
-    const Vec z = load_n(X + i, n);
-    Vec slope;
-    if (tanh) {
-      const Vec v = kTwoRootTwoOverPi * (z + kCubic * z * z * z);
-      const Vec s = sigmoid(v);
-      slope = s + z * s * sigmoid(-v) * (kTwoRootTwoOverPi * (1.0f + 3.0f * kCubic * z * z));
-    } else {
-      const Normal normal_z = normal(z);
-      slope = normal_z.distribution + z * normal_z.density;
-    }
-    const Vec gradient = load_n(DY + i, n) * slope;
-    store_n(DX + i, accumulate ? load_n(DX + i, n) + gradient : gradient, n);
+  with_storage(dy, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("gelu_backward");
+    check.sizes({{"count", count}});
+    const Storage* DY = check.input<Storage>(dy, "dy", {count});
+    const Storage* X = check.input<Storage>(x, "x", {count});
+    Storage* DX = check.output<Storage>(dx, "dx", {count});
+    check.separate();
+    for_elements(device, count, 50, [&](int64_t i, int64_t n) {
+      const Vec z = load_n(X + i, n);
+      Vec slope;
+      if (tanh) {
+        const Vec v = kTwoRootTwoOverPi * (z + kCubic * z * z * z);
+        const Vec s = sigmoid(v);
+        slope = s + z * s * sigmoid(-v) * (kTwoRootTwoOverPi * (1.0f + 3.0f * kCubic * z * z));
+      } else {
+        const Normal normal_z = normal(z);
+        slope = normal_z.distribution + z * normal_z.density;
+      }
+      const Vec gradient = load_n(DY + i, n) * slope;
+      store_n(DX + i, accumulate ? load_n(DX + i, n) + gradient : gradient, n);
+    });
   });
 }
 
 void add(Device& device, const outright_tensor* a, const outright_tensor* b, const outright_tensor* y,
          int64_t count) {
-  Check check("add");
-  check.sizes({{"count", count}});
-  const float* A = check.input(a, "a", {count});
-  const float* B = check.input(b, "b", {count});
-  float* Y = check.in_place(y, "y", {count});
-  check.separate();
-  for_elements(device, count, 2,
-               [&](int64_t i, int64_t n) { store_n(Y + i, load_n(A + i, n) + load_n(B + i, n), n); });
+  with_storage(a, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("add");
+    check.sizes({{"count", count}});
+    const Storage* A = check.input<Storage>(a, "a", {count});
+    const Storage* B = check.input<Storage>(b, "b", {count});
+    Storage* Y = check.in_place<Storage>(y, "y", {count});
+    check.separate();
+    for_elements(device, count, 2,
+                 [&](int64_t i, int64_t n) { store_n(Y + i, load_n(A + i, n) + load_n(B + i, n), n); });
+  });
 }
 
 void scale(Device& device, const outright_tensor* x, double factor, int64_t count) {
-  Check check("scale");
-  check.sizes({{"count", count}});
-  float* X = check.output(x, "x", {count});
-  const float f = static_cast<float>(factor);
-  for_elements(device, count, 2, [&](int64_t i, int64_t n) { store_n(X + i, load_n(X + i, n) * f, n); });
+  with_storage(x, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("scale");
+    check.sizes({{"count", count}});
+    Storage* X = check.output<Storage>(x, "x", {count});
+    const float f = static_cast<float>(factor);
+    for_elements(device, count, 2, [&](int64_t i, int64_t n) { store_n(X + i, load_n(X + i, n) * f, n); });
+  });
 }
 
 }  // namespace outright::cpu

@@ -3,7 +3,6 @@
 
 #include "check.h"
 #include "operations.h"
-#include "row_math.h"
 #include "tiles.h"
 
 namespace outright::cpu {
@@ -23,11 +22,12 @@ void for_rows(Device& device, int64_t T, int64_t D, const Body& body) {
 
 // dw[d] += sum_t dy[t,d] (x[t,d] - mean[t]) rstd[t] and db[d] += sum_t dy[t,d], in float64 in order of t.
 // Threads share the columns. Without a mean it is zero; without db no sum is kept.
-void add_parameter_gradients(Device& device, const float* dy, const float* x, const float* mean,
+template <typename Storage>
+void add_parameter_gradients(Device& device, const Storage* dy, const Storage* x, const float* mean,
                              const float* rstd, float* dw, float* db, int64_t T, int64_t D) {
   if (!dw && !db) return;
   constexpr int64_t kColumns = 32;
-  const auto wide = [](float value) { return static_cast<double>(value); };
+  const auto wide = [](auto value) { return static_cast<double>(to_float(value)); };
   device.pool.run(ceil_div(D, kColumns), 8.0 * static_cast<double>(T) * static_cast<double>(D),
                   [&](int64_t tile, int) {
                     const Range columns = part(tile, kColumns, D);
@@ -36,10 +36,10 @@ void add_parameter_gradients(Device& device, const float* dy, const float* x, co
                     for (int64_t t = 0; t < T; ++t) {
                       const float shift = mean ? mean[t] : 0.0f;
                       const float scale = rstd[t];
-                      const float* dy_row = dy + t * D + columns.begin;
-                      const float* x_row = x + t * D + columns.begin;
+                      const Storage* dy_row = dy + t * D + columns.begin;
+                      const Storage* x_row = x + t * D + columns.begin;
                       for (int64_t d = 0; d < columns.size(); ++d) {
-                        w_sums[d] += wide(dy_row[d]) * wide((x_row[d] - shift) * scale);
+                        w_sums[d] += wide(dy_row[d]) * wide((to_float(x_row[d]) - shift) * scale);
                         b_sums[d] += wide(dy_row[d]);
                       }
                     }
@@ -53,7 +53,8 @@ void add_parameter_gradients(Device& device, const float* dy, const float* x, co
 }
 
 // dx (+)= rstd (a - mean(a) - xhat mean(a xhat)) for one row, a = dy w; RMSNorm leaves mean(a) out.
-void backward_row(const float* dy, const float* x, const float* w, float mean, float rstd, float* dx,
+template <typename Storage>
+void backward_row(const Storage* dy, const Storage* x, const Storage* w, float mean, float rstd, Storage* dx,
                   int64_t D, bool centred, bool accumulate) {
   const float inverse = 1.0f / static_cast<float>(D);
   const auto a = [&](int64_t d, int64_t n) { return load_n(dy + d, n) * load_n(w + d, n); };
@@ -76,25 +77,28 @@ void backward_row(const float* dy, const float* x, const float* w, float mean, f
 
 void rms_norm(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* y,
               const outright_tensor* rstd, int64_t T, int64_t D, double eps) {
-  Check check("rms_norm");
-  check.sizes({{"T", T}, {"D", D}});
-  const float* X = check.input(x, "x", {T, D});
-  const float* W = check.input(w, "w", {D});
-  float* Y = check.output(y, "y", {T, D});
-  float* RSTD = check.output(rstd, "rstd", {T});
-  check.separate();
+  with_storage(x, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("rms_norm");
+    check.sizes({{"T", T}, {"D", D}});
+    const Storage* X = check.input<Storage>(x, "x", {T, D});
+    const Storage* W = check.input<Storage>(w, "w", {D});
+    Storage* Y = check.output<Storage>(y, "y", {T, D});
+    float* RSTD = check.output(rstd, "rstd", {T});
+    check.separate();
 
-  for_rows(device, T, D, [&](int64_t t) {
-    const float* row = X + t * D;
-    const float squares = row_sum(D, [&](int64_t d, int64_t n) {
-      const Vec v = load_n(row + d, n);
-      return v * v;
-    });
-    const float r =
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
-    RSTD[t] = r;
-    for_vectors(D, [&](int64_t d, int64_t n) {
-      store_n(Y + t * D + d, load_n(row + d, n) * r * load_n(W + d, n), n);
+    for_rows(device, T, D, [&](int64_t t) {
+      const Storage* row = X + t * D;
+      const float squares = row_sum(D, [&](int64_t d, int64_t n) {
+        const Vec v = load_n(row + d, n);
+        return v * v;
+      });
+      const float r =
+          static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
+      RSTD[t] = r;
+      for_vectors(D, [&](int64_t d, int64_t n) {
+        store_n(Y + t * D + d, load_n(row + d, n) * r * load_n(W + d, n), n);
+      });
     });
   });
 }
@@ -102,49 +106,55 @@ void rms_norm(Device& device, const outright_tensor* x, const outright_tensor* w
 void rms_norm_backward(Device& device, const outright_tensor* dy, const outright_tensor* x,
                        const outright_tensor* w, const outright_tensor* rstd, const outright_tensor* dx,
                        const outright_tensor* dw, int64_t T, int64_t D, int32_t accumulate) {
-  Check check("rms_norm_backward");
-  check.sizes({{"T", T}, {"D", D}});
-  const float* DY = check.input(dy, "dy", {T, D});
-  const float* X = check.input(x, "x", {T, D});
-  const float* W = check.input(w, "w", {D});
-  const float* RSTD = check.input(rstd, "rstd", {T});
-  float* DX = check.output(dx, "dx", {T, D});
-  float* DW = check.optional_output(dw, "dw", {D});
-  check.separate();
+  with_storage(dy, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("rms_norm_backward");
+    check.sizes({{"T", T}, {"D", D}});
+    const Storage* DY = check.input<Storage>(dy, "dy", {T, D});
+    const Storage* X = check.input<Storage>(x, "x", {T, D});
+    const Storage* W = check.input<Storage>(w, "w", {D});
+    const float* RSTD = check.input(rstd, "rstd", {T});
+    Storage* DX = check.output<Storage>(dx, "dx", {T, D});
+    float* DW = check.optional_output(dw, "dw", {D});
+    check.separate();
 
-  for_rows(device, T, D, [&](int64_t t) {
-    backward_row(DY + t * D, X + t * D, W, 0.0f, RSTD[t], DX + t * D, D, false, accumulate != 0);
+    for_rows(device, T, D, [&](int64_t t) {
+      backward_row(DY + t * D, X + t * D, W, 0.0f, RSTD[t], DX + t * D, D, false, accumulate != 0);
+    });
+    add_parameter_gradients(device, DY, X, nullptr, RSTD, DW, nullptr, T, D);
   });
-  add_parameter_gradients(device, DY, X, nullptr, RSTD, DW, nullptr, T, D);
 }
 
 void layer_norm(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
                 const outright_tensor* y, const outright_tensor* mean, const outright_tensor* rstd, int64_t T,
                 int64_t D, double eps) {
-  Check check("layer_norm");
-  check.sizes({{"T", T}, {"D", D}});
-  const float* X = check.input(x, "x", {T, D});
-  const float* W = check.input(w, "w", {D});
-  const float* B = check.input(b, "b", {D});
-  float* Y = check.output(y, "y", {T, D});
-  float* MEAN = check.output(mean, "mean", {T});
-  float* RSTD = check.output(rstd, "rstd", {T});
-  check.separate();
+  with_storage(x, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("layer_norm");
+    check.sizes({{"T", T}, {"D", D}});
+    const Storage* X = check.input<Storage>(x, "x", {T, D});
+    const Storage* W = check.input<Storage>(w, "w", {D});
+    const Storage* B = check.input<Storage>(b, "b", {D});
+    Storage* Y = check.output<Storage>(y, "y", {T, D});
+    float* MEAN = check.output(mean, "mean", {T});
+    float* RSTD = check.output(rstd, "rstd", {T});
+    check.separate();
 
-  for_rows(device, T, D, [&](int64_t t) {
-    const float* row = X + t * D;
-    const float m =
-        row_sum(D, [&](int64_t d, int64_t n) { return load_n(row + d, n); }) / static_cast<float>(D);
-    const float squares = row_sum(D, [&](int64_t d, int64_t n) {
-      const Vec v = load_n(row + d, n) - m;
-      return n == kLanes ? v * v : select(first_lanes(n), v * v, Vec{});
-    });
-    const float r =
-        static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
-    MEAN[t] = m;
-    RSTD[t] = r;
-    for_vectors(D, [&](int64_t d, int64_t n) {
-      store_n(Y + t * D + d, (load_n(row + d, n) - m) * r * load_n(W + d, n) + load_n(B + d, n), n);
+    for_rows(device, T, D, [&](int64_t t) {
+      const Storage* row = X + t * D;
+      const float m =
+          row_sum(D, [&](int64_t d, int64_t n) { return load_n(row + d, n); }) / static_cast<float>(D);
+      const float squares = row_sum(D, [&](int64_t d, int64_t n) {
+        const Vec v = load_n(row + d, n) - m;
+        return n == kLanes ? v * v : select(first_lanes(n), v * v, Vec{});
+      });
+      const float r =
+          static_cast<float>(1.0 / std::sqrt(static_cast<double>(squares) / static_cast<double>(D) + eps));
+      MEAN[t] = m;
+      RSTD[t] = r;
+      for_vectors(D, [&](int64_t d, int64_t n) {
+        store_n(Y + t * D + d, (load_n(row + d, n) - m) * r * load_n(W + d, n) + load_n(B + d, n), n);
+      });
     });
   });
 }
@@ -153,22 +163,25 @@ void layer_norm_backward(Device& device, const outright_tensor* dy, const outrig
                          const outright_tensor* w, const outright_tensor* mean, const outright_tensor* rstd,
                          const outright_tensor* dx, const outright_tensor* dw, const outright_tensor* db,
                          int64_t T, int64_t D, int32_t accumulate) {
-  Check check("layer_norm_backward");
-  check.sizes({{"T", T}, {"D", D}});
-  const float* DY = check.input(dy, "dy", {T, D});
-  const float* X = check.input(x, "x", {T, D});
-  const float* W = check.input(w, "w", {D});
-  const float* MEAN = check.input(mean, "mean", {T});
-  const float* RSTD = check.input(rstd, "rstd", {T});
-  float* DX = check.output(dx, "dx", {T, D});
-  float* DW = check.optional_output(dw, "dw", {D});
-  float* DB = check.optional_output(db, "db", {D});
-  check.separate();
+  with_storage(dy, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("layer_norm_backward");
+    check.sizes({{"T", T}, {"D", D}});
+    const Storage* DY = check.input<Storage>(dy, "dy", {T, D});
+    const Storage* X = check.input<Storage>(x, "x", {T, D});
+    const Storage* W = check.input<Storage>(w, "w", {D});
+    const float* MEAN = check.input(mean, "mean", {T});
+    const float* RSTD = check.input(rstd, "rstd", {T});
+    Storage* DX = check.output<Storage>(dx, "dx", {T, D});
+    float* DW = check.optional_output(dw, "dw", {D});
+    float* DB = check.optional_output(db, "db", {D});
+    check.separate();
 
-  for_rows(device, T, D, [&](int64_t t) {
-    backward_row(DY + t * D, X + t * D, W, MEAN[t], RSTD[t], DX + t * D, D, true, accumulate != 0);
+    for_rows(device, T, D, [&](int64_t t) {
+      backward_row(DY + t * D, X + t * D, W, MEAN[t], RSTD[t], DX + t * D, D, true, accumulate != 0);
+    });
+    add_parameter_gradients(device, DY, X, MEAN, RSTD, DW, DB, T, D);
   });
-  add_parameter_gradients(device, DY, X, MEAN, RSTD, DW, DB, T, D);
 }
 
 }  // namespace outright::cpu

@@ -4,8 +4,9 @@
 
 #include "check.h"
 #include "operations.h"
-#include "row_math.h"
+#include "stochastic_rounding.h"
 #include "tiles.h"
+#include "wide.h"
 
 namespace outright::cpu {
 
@@ -27,6 +28,35 @@ std::vector<Chunk> chunks_of(const outright_tensor* tensors, int64_t n, int64_t*
   return chunks;
 }
 
+// The update in float32 of a vector of parameters and its moments.
+struct AdamW {
+  float keep, grad_scale, beta1, beta2, rest1, rest2, step_size, root_bias2, eps;
+
+  explicit AdamW(const outright_adamw_settings& s) {  // scalars in float64
+    const double step = static_cast<double>(s.step);
+    keep = static_cast<float>(1.0 - s.lr * s.weight_decay);
+    grad_scale = static_cast<float>(s.grad_scale);
+    beta1 = static_cast<float>(s.beta1);
+    beta2 = static_cast<float>(s.beta2);
+    rest1 = static_cast<float>(1.0 - s.beta1);
+    rest2 = static_cast<float>(1.0 - s.beta2);
+    step_size = static_cast<float>(s.lr / (1.0 - std::pow(s.beta1, step)));
+    root_bias2 = static_cast<float>(std::sqrt(1.0 - std::pow(s.beta2, step)));
+    eps = static_cast<float>(s.eps);
+  }
+
+  // The new values of p; m and v are updated in place.
+  Vec operator()(Vec p, const float* grad, float* m, float* v, int64_t lanes) const {
+    const Vec g = load_n(grad, lanes) * grad_scale;
+    const Vec first = load_n(m, lanes) * beta1 + g * rest1;
+    const Vec second = load_n(v, lanes) * beta2 + g * g * rest2;
+    const Vec update = first / (sqrt(second) / root_bias2 + eps);
+    store_n(m, first, lanes);
+    store_n(v, second, lanes);
+    return p * keep - update * step_size;
+  }
+};
+
 }  // namespace
 
 void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm) {
@@ -42,18 +72,8 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
   device.pool.run(static_cast<int64_t>(chunks.size()), 2.0 * static_cast<double>(elements),
                   [&](int64_t c, int) {
                     const auto [tensor, range] = chunks[static_cast<size_t>(c)];
-                    const float* x = static_cast<const float*>(tensors[tensor].data);
-                    constexpr int kSums = 16;
-                    double partial[kSums] = {};
-                    int64_t i = range.begin;
-                    for (; i + kSums <= range.end; i += kSums)
-                      for (int j = 0; j < kSums; ++j)
-                        partial[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
-                    for (int j = 0; i < range.end; ++i, ++j)
-                      partial[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-                    double sum = 0;
-                    for (const double value : partial) sum += value;
-                    sums[static_cast<size_t>(c)] = sum;
+                    const float* x = static_cast<const float*>(tensors[tensor].data) + range.begin;
+                    sums[static_cast<size_t>(c)] = sum_of_squares(x, range.size());
                   });
   double total = 0;
   for (const double sum : sums) total += sum;
@@ -65,58 +85,68 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
            const outright_adamw_settings* settings) {
   const Check check("adamw");
   check.sizes({{"n", n}});
-  if (masters) check.invalid("masters are not supported yet");
   check.host(settings, "settings", 1);
   for (const auto& [list, name] : {std::pair{params, "params"}, {grads, "grads"}, {m, "m"}, {v, "v"}})
     check.host(list, name, n);
   if (settings->step < 1)
     check.invalid("step is %lld: it counts from 1", static_cast<long long>(settings->step));
+  const auto has_master = [&](int64_t i) { return masters && masters[i].count > 0; };
   for (int64_t i = 0; i < n; ++i) {
     Check one("adamw");
     const int64_t count = params[i].count;
-    one.output(&params[i], "a tensor of params", {count});
+    with_storage(&params[i], [&](auto storage) {
+      using Storage = decltype(storage);
+      one.output<Storage>(&params[i], "a tensor of params", {count});
+    });
+    if (has_master(i)) {
+      if (params[i].dtype != OUTRIGHT_BFLOAT16)
+        check.invalid("tensor %lld of params is %s: only bfloat16 takes a master", static_cast<long long>(i),
+                      dtype_name(params[i].dtype));
+      one.output(&masters[i], "its master", {count});
+    }
     one.input(&grads[i], "its gradient", {count});
     one.output(&m[i], "its moment m", {count});
     one.output(&v[i], "its moment v", {count});
     one.separate();
   }
 
-  // Scalars in float64; the moments and weights in float32.
-  const outright_adamw_settings& s = *settings;
-  const double step = static_cast<double>(s.step);
-  const float keep = static_cast<float>(1.0 - s.lr * s.weight_decay);
-  const float grad_scale = static_cast<float>(s.grad_scale);
-  const float beta1 = static_cast<float>(s.beta1);
-  const float beta2 = static_cast<float>(s.beta2);
-  const float rest1 = static_cast<float>(1.0 - s.beta1);
-  const float rest2 = static_cast<float>(1.0 - s.beta2);
-  const float step_size = static_cast<float>(s.lr / (1.0 - std::pow(s.beta1, step)));
-  const float root_bias2 = static_cast<float>(std::sqrt(1.0 - std::pow(s.beta2, step)));
-  const float eps = static_cast<float>(s.eps);
-
+  const AdamW updated(*settings);
+  const uint64_t draw =
+      mix_bits(mix_bits(settings->seed) + static_cast<uint64_t>(settings->step));  // of this step
   int64_t elements = 0;
   const std::vector<Chunk> chunks = chunks_of(params, n, &elements);
-  device.pool.run(static_cast<int64_t>(chunks.size()), 20.0 * static_cast<double>(elements),
-                  [&](int64_t c, int) {
-                    const auto [tensor, range] = chunks[static_cast<size_t>(c)];
-                    const auto at = [&](const outright_tensor* list) {
-                      return static_cast<float*>(list[tensor].data) + range.begin;
-                    };
-                    float* p = at(params);
-                    const float* grad = at(grads);
-                    float* m_at = at(m);
-                    float* v_at = at(v);
-                    for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
-                      const Vec g = load_n(grad + i, lanes) * grad_scale;
-                      const Vec first = load_n(m_at + i, lanes) * beta1 + g * rest1;
-                      const Vec second = load_n(v_at + i, lanes) * beta2 + g * g * rest2;
-                      const Vec decayed = load_n(p + i, lanes) * keep;
-                      const Vec update = first / (sqrt(second) / root_bias2 + eps);
-                      store_n(m_at + i, first, lanes);
-                      store_n(v_at + i, second, lanes);
-                      store_n(p + i, decayed - update * step_size, lanes);
-                    });
-                  });
+  device.pool.run(
+      static_cast<int64_t>(chunks.size()), 20.0 * static_cast<double>(elements), [&](int64_t c, int) {
+        const auto [tensor, range] = chunks[static_cast<size_t>(c)];
+        const auto at = [&](const outright_tensor* list) {
+          return static_cast<float*>(list[tensor].data) + range.begin;
+        };
+        const float* grad = at(grads);
+        float* m_at = at(m);
+        float* v_at = at(v);
+        if (params[tensor].dtype == OUTRIGHT_FLOAT32) {
+          float* p = at(params);
+          for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
+            store_n(p + i, updated(load_n(p + i, lanes), grad + i, m_at + i, v_at + i, lanes), lanes);
+          });
+          return;
+        }
+        bfloat16* p = static_cast<bfloat16*>(params[tensor].data) + range.begin;
+        if (has_master(tensor)) {
+          float* master = at(masters);
+          for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
+            const Vec value = updated(load_n(master + i, lanes), grad + i, m_at + i, v_at + i, lanes);
+            store_n(master + i, value, lanes);
+            store_n(p + i, value, lanes);
+          });
+          return;
+        }
+        const StochasticRounding rounding(mix_bits(draw + static_cast<uint64_t>(tensor)));
+        for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
+          const Vec value = updated(load_n(p + i, lanes), grad + i, m_at + i, v_at + i, lanes);
+          store_n(p + i, rounding(value, range.begin + i), lanes);
+        });
+      });
 }
 
 }  // namespace outright::cpu

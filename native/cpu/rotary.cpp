@@ -1,7 +1,6 @@
 // Rotary position embedding (Su et al., 2021), half-split convention as in GPT-NeoX and Llama.
 #include "check.h"
 #include "operations.h"
-#include "row_math.h"
 #include "tiles.h"
 
 namespace outright::cpu {
@@ -10,7 +9,8 @@ namespace {
 
 // Turns the pairs (x[i], x[i + half]) of one head by the angles whose cosines and sines are given. x may be
 // y.
-void turn(const float* x, const float* cos, const float* sin, float* y, int64_t half, float sign,
+template <typename Storage>
+void turn(const Storage* x, const float* cos, const float* sin, Storage* y, int64_t half, float sign,
           bool accumulate) {
   for_vectors(half, [&](int64_t i, int64_t n) {
     const Vec c = load_n(cos + i, n);
@@ -24,9 +24,14 @@ void turn(const float* x, const float* cos, const float* sin, float* y, int64_t 
   });
 }
 
-void pass(const float* x, float* y, int64_t count, bool accumulate) {
+template <typename Storage>
+void pass(const Storage* x, Storage* y, int64_t count, bool accumulate) {
   if (x == y) return;
-  for (int64_t i = 0; i < count; ++i) y[i] = accumulate ? y[i] + x[i] : x[i];
+  if (!accumulate) {
+    std::copy_n(x, count, y);
+    return;
+  }
+  for_vectors(count, [&](int64_t i, int64_t n) { store_n(y + i, load_n(y + i, n) + load_n(x + i, n), n); });
 }
 
 }  // namespace
@@ -35,43 +40,47 @@ void rotary(Device& device, const outright_tensor* x, const outright_tensor* cos
             const outright_tensor* positions, const outright_tensor* y, int64_t T, int64_t slots, int64_t C,
             int64_t R, int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse,
             int32_t accumulate) {
-  Check check("rotary");
-  check.sizes({{"T", T},
-               {"slots", slots},
-               {"C", C},
-               {"R", R},
-               {"rotated", rotated},
-               {"max_positions", max_positions}});
-  if (R > C || R % 2 != 0)
-    check.invalid("R is %lld: an even number up to C = %lld is needed", static_cast<long long>(R),
-                  static_cast<long long>(C));
-  if (period < 1 || rotated > period || slots % period != 0)
-    check.invalid(
-        "slots %lld, period %lld and rotated %lld do not fit: rotated <= period, which divides slots",
-        static_cast<long long>(slots), static_cast<long long>(period), static_cast<long long>(rotated));
-  const float* X = check.input(x, "x", {T, slots, C});
-  const float* COS = check.input(cos, "cos", {max_positions, R / 2});
-  const float* SIN = check.input(sin, "sin", {max_positions, R / 2});
-  const int32_t* POSITIONS = check.indices(positions, "positions", T, max_positions);
-  float* Y = accumulate ? check.output(y, "y", {T, slots, C}) : check.in_place(y, "y", {T, slots, C});
-  check.separate();
+  with_storage(x, [&](auto storage) {
+    using Storage = decltype(storage);
+    Check check("rotary");
+    check.sizes({{"T", T},
+                 {"slots", slots},
+                 {"C", C},
+                 {"R", R},
+                 {"rotated", rotated},
+                 {"max_positions", max_positions}});
+    if (R > C || R % 2 != 0)
+      check.invalid("R is %lld: an even number up to C = %lld is needed", static_cast<long long>(R),
+                    static_cast<long long>(C));
+    if (period < 1 || rotated > period || slots % period != 0)
+      check.invalid(
+          "slots %lld, period %lld and rotated %lld do not fit: rotated <= period, which divides slots",
+          static_cast<long long>(slots), static_cast<long long>(period), static_cast<long long>(rotated));
+    const Storage* X = check.input<Storage>(x, "x", {T, slots, C});
+    const float* COS = check.input(cos, "cos", {max_positions, R / 2});
+    const float* SIN = check.input(sin, "sin", {max_positions, R / 2});
+    const int32_t* POSITIONS = check.indices(positions, "positions", T, max_positions);
+    Storage* Y = accumulate ? check.output<Storage>(y, "y", {T, slots, C})
+                            : check.in_place<Storage>(y, "y", {T, slots, C});
+    check.separate();
 
-  constexpr int64_t kRows = 16;
-  const int64_t half = R / 2;
-  const double work = 4.0 * static_cast<double>(T) * static_cast<double>(slots) * static_cast<double>(C);
-  device.pool.run(ceil_div(T, kRows), work, [&](int64_t tile, int) {
-    const Range rows = part(tile, kRows, T);
-    for (int64_t t = rows.begin; t < rows.end; ++t) {
-      const float* cosines = COS + POSITIONS[t] * half;
-      const float* sines = SIN + POSITIONS[t] * half;
-      for (int64_t slot = 0; slot < slots; ++slot) {
-        const float* from = X + (t * slots + slot) * C;
-        float* to = Y + (t * slots + slot) * C;
-        const int64_t turned = slot % period < rotated ? R : 0;
-        if (turned) turn(from, cosines, sines, to, half, inverse ? -1.0f : 1.0f, accumulate != 0);
-        pass(from + turned, to + turned, C - turned, accumulate != 0);
+    constexpr int64_t kRows = 16;
+    const int64_t half = R / 2;
+    const double work = 4.0 * static_cast<double>(T) * static_cast<double>(slots) * static_cast<double>(C);
+    device.pool.run(ceil_div(T, kRows), work, [&](int64_t tile, int) {
+      const Range rows = part(tile, kRows, T);
+      for (int64_t t = rows.begin; t < rows.end; ++t) {
+        const float* cosines = COS + POSITIONS[t] * half;
+        const float* sines = SIN + POSITIONS[t] * half;
+        for (int64_t slot = 0; slot < slots; ++slot) {
+          const Storage* from = X + (t * slots + slot) * C;
+          Storage* to = Y + (t * slots + slot) * C;
+          const int64_t turned = slot % period < rotated ? R : 0;
+          if (turned) turn(from, cosines, sines, to, half, inverse ? -1.0f : 1.0f, accumulate != 0);
+          pass(from + turned, to + turned, C - turned, accumulate != 0);
+        }
       }
-    }
+    });
   });
 }
 

@@ -49,15 +49,36 @@ typedef uint16_t HalfVec __attribute__((vector_size(kLanes * 2)));
 typedef uint16_t HalfVecAt __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
 typedef uint32_t WordVec __attribute__((vector_size(kLanes * 4)));
 
-inline Vec widen(HalfVec half) { return (Vec)(__builtin_convertvector(half, WordVec) << 16); }
+// Written per instruction set where the compiler would go by way of halves of a vector.
+inline Vec widen(HalfVec half) {
+#if defined(__AVX512F__)
+  return (Vec)((WordVec)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)half) << 16);
+#elif defined(__AVX2__)
+  return (Vec)((WordVec)_mm256_cvtepu16_epi32((__m128i)half) << 16);
+#else
+  return (Vec)(__builtin_convertvector(half, WordVec) << 16);
+#endif
+}
 
-// The same rounding as round_to_bfloat16.
+// The same rounding as round_to_bfloat16. (Not AVX512-BF16's conversion, which takes subnormal numbers as
+// zero.)
 inline HalfVec narrow(Vec x) {
   const WordVec bits = (WordVec)x;
-  const WordVec rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-  const WordVec quiet = (bits >> 16) | 0x40u;
-  const WordVec is_nan = (WordVec)((bits & 0x7fffffffu) > 0x7f800000u);
-  return __builtin_convertvector((is_nan & quiet) | (~is_nan & rounded), HalfVec);
+  const WordVec rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+#if defined(__AVX512F__)
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)x, (__m512)x, _CMP_UNORD_Q);
+  const WordVec word = (WordVec)_mm512_mask_mov_epi32((__m512i)rounded, is_nan, (__m512i)(bits | 0x400000u));
+  return (HalfVec)_mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)(word >> 16));
+#else
+  const WordVec quiet = bits | 0x400000u;
+  const WordVec word = (x != x ? quiet : rounded) >> 16;
+#if defined(__AVX2__)
+  const __m256i whole = (__m256i)word;
+  return (HalfVec)_mm_packus_epi32(_mm256_castsi256_si128(whole), _mm256_extracti128_si256(whole, 1));
+#else
+  return __builtin_convertvector(word, HalfVec);
+#endif
+#endif
 }
 
 inline Vec load(const bfloat16* p) { return widen(*reinterpret_cast<const HalfVecAt*>(p)); }
