@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 
 #include "failure.h"
@@ -65,6 +66,14 @@ class Check {
   template <typename X = float>
   X* in_place(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
     return static_cast<X*>(take(tensor, name, elements(name, shape), kDtype<X>, kInPlace));
+  }
+  // May be the very buffer of the input of that name, of no other.
+  template <typename X = float>
+  X* in_place_of(const char* partner, const outright_tensor* tensor, const char* name,
+                 std::initializer_list<int64_t> shape) {
+    X* data = in_place<X>(tensor, name, shape);
+    if (used_ > 0 && ranges_[used_ - 1].name == name) ranges_[used_ - 1].partner = partner;
+    return data;
   }
   // Absent tensors give nullptr.
   template <typename X = float>
@@ -123,9 +132,7 @@ class Check {
         if (a.role == kRead && b.role == kRead) continue;
         if (a.role == kShared && b.role == kShared) continue;
         if (a.end <= b.begin || b.end <= a.begin) continue;
-        if ((a.role == kInPlace || b.role == kInPlace) && a.begin == b.begin &&
-            (a.role == kRead || b.role == kRead))
-          continue;
+        if (a.begin == b.begin && (may_be(a, b) || may_be(b, a))) continue;
         invalid("%s and %s overlap", b.name, a.name);
       }
     }
@@ -154,7 +161,12 @@ class Check {
     const char* name;
     uintptr_t begin, end;
     Role role;
+    const char* partner;  // of kInPlace: the one input that it may be; nullptr: any
   };
+  static bool may_be(const Range& written, const Range& read) {
+    return written.role == kInPlace && read.role == kRead &&
+           (!written.partner || std::strcmp(written.partner, read.name) == 0);
+  }
 
   void* take(const outright_tensor* tensor, const char* name, int64_t count, int32_t dtype, Role role) {
     if (!tensor) invalid("%s is missing", name);
@@ -169,7 +181,8 @@ class Check {
               static_cast<long long>(count));
     if (count > 0 && used_ < kMost) {
       const auto begin = reinterpret_cast<uintptr_t>(tensor->data);
-      ranges_[used_++] = {name, begin, begin + static_cast<uintptr_t>(count * dtype_bytes(dtype)), role};
+      ranges_[used_++] = {name, begin, begin + static_cast<uintptr_t>(count * dtype_bytes(dtype)), role,
+                          nullptr};
     }
     return tensor->data;
   }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "matmul.h"
 #include "operations.h"
 
 namespace outright::cpu {
@@ -65,27 +66,10 @@ outright_device::outright_device(const outright_open_options& options)
   using namespace outright::cpu;
   per_thread_.resize(static_cast<size_t>(pool.threads()));
 
-  // The option says; left at "auto" the environment may.
-  const char* environment = std::getenv("OUTRIGHT_MATMUL");
-  std::string choice = options.matmul ? options.matmul : "auto";
-  const bool from_environment = choice == "auto" && environment && *environment;
-  if (from_environment) choice = environment;
-  if (choice != "auto" && choice != "onednn" && choice != "portable")
-    fail(OUTRIGHT_INVALID, "%s \"%s\" is unknown: use auto, onednn or portable",
-         from_environment ? "OUTRIGHT_MATMUL" : "matmul", choice.c_str());
-  std::string reason = "asked for";
-  if (choice != "portable") {
-    reason.clear();
-    product = make_onednn_product(&reason);
-    if (!product && choice == "onednn")
-      fail(OUTRIGHT_UNSUPPORTED, "matmul onednn cannot be used: %s; use auto or portable", reason.c_str());
-  }
-  if (product) {
-    matmul = product->description();
-  } else {
-    product = make_portable_product();
-    matmul = product->description() + ": " + reason;
-  }
+  const std::string choice = options.matmul ? options.matmul : "auto";
+  if (choice != "auto" && choice != "portable")
+    fail(OUTRIGHT_INVALID, "matmul \"%s\" is unknown: use auto or portable", choice.c_str());
+  matmul = outright::cpu::matmul::description();
   hardware = processor_name() + ", " + OUTRIGHT_INSTRUCTIONS;
 }
 

@@ -2,13 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "allocator.h"
 #include "failure.h"
-#include "product.h"
 #include "thread_pool.h"
 
 namespace outright::cpu {
@@ -45,7 +43,6 @@ struct outright_device {
 
   outright::cpu::ThreadPool pool;
   outright::cpu::Allocator allocator;
-  std::unique_ptr<outright::cpu::Product> product;
   std::string matmul;
   std::string hardware;
   std::string error;

@@ -1,8 +1,11 @@
 // The linear layer and its two backward products.
+#include <algorithm>
+
 #include "check.h"
+#include "gelu.h"
+#include "matmul.h"
 #include "operations.h"
 #include "tiles.h"
-#include "vec.h"
 
 namespace outright::cpu {
 
@@ -12,102 +15,175 @@ double product_work(int64_t M, int64_t N, int64_t K) {
   return 2.0 * static_cast<double>(M) * static_cast<double>(N) * static_cast<double>(K);
 }
 
-// db[n] += sum_m dy[m, n] in float64, in order of m.
-void add_column_sums(Device& device, const float* dy, float* db, int64_t M, int64_t N) {
-  constexpr int64_t kColumns = 64;
-  device.pool.run(ceil_div(N, kColumns), static_cast<double>(M) * static_cast<double>(N),
-                  [&](int64_t tile, int) {
-                    const Range columns = part(tile, kColumns, N);
-                    double sums[kColumns] = {};
-                    for (int64_t m = 0; m < M; ++m)
-                      for (int64_t n = 0; n < columns.size(); ++n)
-                        sums[n] += static_cast<double>(dy[m * N + columns.begin + n]);
-                    for (int64_t n = 0; n < columns.size(); ++n) {
-                      float& sum = db[columns.begin + n];
-                      sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
-                    }
-                  });
+// What happens to a tile of the float32 product before it is rounded to X: sum + b[n] + r[m,n], or y[m,n] +
+// sum.
+template <typename X>
+struct Epilogue {
+  const X* b = nullptr;
+  const X* r = nullptr;
+  X* y = nullptr;
+  X* activated = nullptr;  // gelu of what y holds
+  int64_t ldy = 0;
+  bool accumulate = false;
+  bool tanh = false;
+
+  void write(int64_t m, int64_t n, int64_t first_row, int64_t first_column, const float* sums,
+             int64_t lds) const {
+    for (int64_t i = 0; i < m; ++i) {
+      const float* row = sums + i * lds;
+      const int64_t at = (first_row + i) * ldy + first_column;
+      for_vectors(n, [&](int64_t j, int64_t lanes) {
+        Vec value = load_n(row + j, lanes);
+        if (b) value += load_n(b + first_column + j, lanes);
+        if (r) value += load_n(r + at + j, lanes);
+        if (accumulate) value += load_n(y + at + j, lanes);
+        store_n(y + at + j, value, lanes);
+        // Of the rounded number, so that the result is that of the two operations one after the other.
+        if (activated) store_n(activated + at + j, gelu_value(load_n(y + at + j, lanes), tanh), lanes);
+      });
+    }
+  }
+};
+
+// Y[M,N] = A[M,K] B through an epilogue; pack(column, n, panels) packs n columns of B.
+template <typename X, typename Pack>
+void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, const X* a, const Pack& pack,
+                           const Epilogue<X>& epilogue) {
+  const Grid grid(M, N);
+  const int64_t panels_size = aligned(matmul::packed_size<X>(grid.column_step, K));
+  const int64_t tile_size = aligned(matmul::kBlockRows * grid.column_step);
+  device.reserve_threads(panels_size + tile_size + matmul::left_scratch<X>(K));
+  device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
+    const Range rows = grid.row(tile);
+    const Range columns = grid.column(tile);
+    float* panels = device.thread_scratch(thread);
+    float* sums = panels + panels_size;
+    float* left = sums + tile_size;
+    pack(columns.begin, columns.size(), panels);
+    for (int64_t row = rows.begin; row < rows.end; row += matmul::kBlockRows) {
+      const int64_t m = std::min(matmul::kBlockRows, rows.end - row);
+      matmul::multiply(m, columns.size(), K, a + row * K, K, panels, sums, grid.column_step, false, left);
+      epilogue.write(m, columns.size(), row, columns.begin, sums, grid.column_step);
+    }
+  });
+}
+
+// db[n] += sum_m dy[m, n]: groups of rows in float32, the groups in float64, in order of m.
+template <typename X>
+void add_column_sums(Device& device, const X* dy, float* db, int64_t M, int64_t N) {
+  constexpr int64_t kColumns = 4 * kLanes;
+  constexpr int64_t kGroup = 16;
+  device.pool.run(
+      ceil_div(N, kColumns), static_cast<double>(M) * static_cast<double>(N), [&](int64_t tile, int) {
+        const Range columns = part(tile, kColumns, N);
+        double sums[kColumns] = {};
+        for (int64_t first = 0; first < M; first += kGroup) {
+          float group[kColumns] = {};
+          for (int64_t m = first; m < std::min(M, first + kGroup); ++m)
+            for_vectors(columns.size(), [&](int64_t n, int64_t lanes) {
+              store_n(group + n, load_n(group + n, lanes) + load_n(dy + m * N + columns.begin + n, lanes),
+                      lanes);
+            });
+          for (int64_t n = 0; n < columns.size(); ++n) sums[n] += static_cast<double>(group[n]);
+        }
+        for (int64_t n = 0; n < columns.size(); ++n) {
+          float& sum = db[columns.begin + n];
+          sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
+        }
+      });
+}
+
+template <typename X>
+void forward(Device& device, const X* x, const X* w, int64_t M, int64_t N, int64_t K,
+             const Epilogue<X>& epilogue) {
+  product_with_epilogue<X>(
+      device, M, N, K, x,
+      [=](int64_t column, int64_t n, float* panels) { matmul::pack_nt(n, K, w + column * K, K, panels); },
+      epilogue);
 }
 
 }  // namespace
 
 void linear(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
             const outright_tensor* r, const outright_tensor* y, int64_t M, int64_t N, int64_t K) {
-  Check check("linear");
-  check.sizes({{"M", M}, {"N", N}, {"K", K}});
-  const float* X = check.input(x, "x", {M, K});
-  const float* W = check.input(w, "w", {N, K});
-  const float* B = check.optional_input(b, "b", {N});
-  const float* R = check.optional_input(r, "r", {M, N});
-  float* Y = check.in_place(y, "y", {M, N});
-  check.separate();
-
-  const Product& product = *device.product;
-  const Grid grid(M, N);
-  device.reserve_threads(product.scratch(grid.column_step, K));
-  device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
-    const Range rows = grid.row(tile);
-    const Range columns = grid.column(tile);
-    float* corner = Y + rows.begin * N + columns.begin;
-    product.nt(rows.size(), columns.size(), K, X + rows.begin * K, K, W + columns.begin * K, K, corner, N,
-               R == Y, device.thread_scratch(thread));
-    if (B)
-      for (int64_t m = 0; m < rows.size(); ++m)
-        for (int64_t n = 0; n < columns.size(); ++n) corner[m * N + n] += B[columns.begin + n];
-    if (R && R != Y)
-      for (int64_t m = 0; m < rows.size(); ++m)
-        for (int64_t n = 0; n < columns.size(); ++n)
-          corner[m * N + n] += R[(rows.begin + m) * N + columns.begin + n];
+  with_storage(x, [&](auto storage) {
+    using X = decltype(storage);
+    Check check("linear");
+    check.sizes({{"M", M}, {"N", N}, {"K", K}});
+    const X* from = check.input<X>(x, "x", {M, K});
+    const X* weights = check.input<X>(w, "w", {N, K});
+    Epilogue<X> epilogue;
+    epilogue.b = check.optional_input<X>(b, "b", {N});
+    epilogue.r = check.optional_input<X>(r, "r", {M, N});
+    epilogue.y = check.in_place_of<X>("r", y, "y", {M, N});
+    epilogue.ldy = N;
+    check.separate();
+    forward(device, from, weights, M, N, K, epilogue);
   });
 }
 
 void linear_gelu(Device& device, const outright_tensor* x, const outright_tensor* w, const outright_tensor* b,
                  const outright_tensor* u, const outright_tensor* y, int64_t M, int64_t N, int64_t K,
                  int32_t tanh) {
-  linear(device, x, w, b, nullptr, u, M, N, K);
-  gelu(device, u, y, M * N, tanh);
+  with_storage(x, [&](auto storage) {
+    using X = decltype(storage);
+    Check check("linear_gelu");
+    check.sizes({{"M", M}, {"N", N}, {"K", K}});
+    const X* from = check.input<X>(x, "x", {M, K});
+    const X* weights = check.input<X>(w, "w", {N, K});
+    Epilogue<X> epilogue;
+    epilogue.b = check.optional_input<X>(b, "b", {N});
+    epilogue.y = check.output<X>(u, "u", {M, N});
+    epilogue.activated = check.output<X>(y, "y", {M, N});
+    epilogue.ldy = N;
+    epilogue.tanh = tanh != 0;
+    check.separate();
+    forward(device, from, weights, M, N, K, epilogue);
+  });
 }
 
 void linear_backward_input(Device& device, const outright_tensor* dy, const outright_tensor* w,
                            const outright_tensor* dx, int64_t M, int64_t N, int64_t K, int32_t accumulate) {
-  Check check("linear_backward_input");
-  check.sizes({{"M", M}, {"N", N}, {"K", K}});
-  const float* DY = check.input(dy, "dy", {M, N});
-  const float* W = check.input(w, "w", {N, K});
-  float* DX = check.output(dx, "dx", {M, K});
-  check.separate();
-
-  const Product& product = *device.product;
-  const Grid grid(M, K);
-  device.reserve_threads(product.scratch(grid.column_step, N));
-  device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
-    const Range rows = grid.row(tile);
-    const Range columns = grid.column(tile);
-    product.nn(rows.size(), columns.size(), N, DY + rows.begin * N, N, W + columns.begin, K,
-               DX + rows.begin * K + columns.begin, K, accumulate != 0, device.thread_scratch(thread));
+  with_storage(dy, [&](auto storage) {
+    using X = decltype(storage);
+    Check check("linear_backward_input");
+    check.sizes({{"M", M}, {"N", N}, {"K", K}});
+    const X* from = check.input<X>(dy, "dy", {M, N});
+    const X* weights = check.input<X>(w, "w", {N, K});
+    Epilogue<X> epilogue;
+    epilogue.y = check.output<X>(dx, "dx", {M, K});
+    epilogue.ldy = K;
+    epilogue.accumulate = accumulate != 0;
+    check.separate();
+    product_with_epilogue<X>(
+        device, M, K, N, from,
+        [=](int64_t column, int64_t n, float* panels) { matmul::pack_nn(n, N, weights + column, K, panels); },
+        epilogue);
   });
 }
 
 void linear_backward_weight(Device& device, const outright_tensor* dy, const outright_tensor* x,
                             const outright_tensor* dw, const outright_tensor* db, int64_t M, int64_t N,
                             int64_t K) {
-  Check check("linear_backward_weight");
-  check.sizes({{"M", M}, {"N", N}, {"K", K}});
-  const float* DY = check.input(dy, "dy", {M, N});
-  const float* X = check.input(x, "x", {M, K});
-  float* DW = check.output(dw, "dw", {N, K});
-  float* DB = check.optional_output(db, "db", {N});
-  check.separate();
+  with_storage(dy, [&](auto storage) {
+    using X = decltype(storage);
+    Check check("linear_backward_weight");
+    check.sizes({{"M", M}, {"N", N}, {"K", K}});
+    const X* gradients = check.input<X>(dy, "dy", {M, N});
+    const X* from = check.input<X>(x, "x", {M, K});
+    float* DW = check.output(dw, "dw", {N, K});
+    float* DB = check.optional_output(db, "db", {N});
+    check.separate();
 
-  if (DB) add_column_sums(device, DY, DB, M, N);
-  const Product& product = *device.product;
-  const Grid grid(N, K);
-  device.reserve_threads(product.scratch(grid.column_step, M));
-  device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
-    const Range rows = grid.row(tile);
-    const Range columns = grid.column(tile);
-    product.tn(rows.size(), columns.size(), M, DY + rows.begin, N, X + columns.begin, K,
-               DW + rows.begin * K + columns.begin, K, true, device.thread_scratch(thread));
+    const Grid grid(N, K, 1);
+    device.reserve_threads(matmul::tn_scratch<X>(grid.column_step, M));
+    device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
+      const Range rows = grid.row(tile);
+      const Range columns = grid.column(tile);
+      matmul::multiply_tn(rows.size(), columns.size(), M, gradients + rows.begin, N, from + columns.begin, K,
+                          DW + rows.begin * K + columns.begin, K, true, device.thread_scratch(thread));
+    });
+    if (DB) add_column_sums(device, gradients, DB, M, N);
   });
 }
 

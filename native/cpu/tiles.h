@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "device.h"
+#include "matmul.h"
 
 namespace outright::cpu {
 
@@ -17,17 +18,28 @@ inline Range part(int64_t i, int64_t step, int64_t size) {
   return {i * step, std::min(size, (i + 1) * step)};
 }
 
-// A grid of tiles over a matrix [rows, columns]: as large as leaves a good number of them. Neither product's
-// bits depend on the tile (product.h).
+// A grid of tiles over a matrix [rows, columns], whole register tiles high: as large as leaves a good number
+// of them, since each tile packs its columns anew. No bit depends on the tile (matmul.h).
 struct Grid {
   int64_t rows, columns, row_step, column_step, tiles;
 
-  Grid(int64_t rows_, int64_t columns_) : rows(rows_), columns(columns_) {
+  // `tallest` counts blocks of matmul::kBlockRows.
+  Grid(int64_t rows_, int64_t columns_, int64_t tallest = 4) : rows(rows_), columns(columns_) {
     struct Shape {
       int64_t rows, columns;
     };
-    constexpr int64_t kEnough = 8;
-    for (const Shape shape : {Shape{256, 256}, {128, 256}, {128, 128}, {64, 128}, {64, 64}}) {
+    constexpr int64_t kEnough = 12;
+    constexpr int64_t kBlock = matmul::kBlockRows;
+    constexpr int64_t kHalf = matmul::kTileRows * 9;
+    constexpr int64_t kQuarter = matmul::kTileRows * 4;
+    for (const Shape shape : {Shape{4 * kBlock, 256},
+                              {2 * kBlock, 256},
+                              {kBlock, 256},
+                              {kBlock, 128},
+                              {kHalf, 128},
+                              {kQuarter, 128},
+                              {kQuarter, 64}}) {
+      if (shape.rows > tallest * kBlock) continue;
       row_step = shape.rows;
       column_step = shape.columns;
       tiles = ceil_div(rows, row_step) * ceil_div(columns, column_step);

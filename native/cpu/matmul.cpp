@@ -1,0 +1,329 @@
+#include "matmul.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace outright::cpu::matmul {
+
+namespace {
+
+// Units of k in one block: a packed row block of A and a panel of B then stay close to the processor.
+constexpr int64_t kDepth = kLanes == 16 ? 512 : 256;
+
+// The longest block length not above kDepth that cuts k into equal parts, in units.
+template <typename X>
+int64_t block_units(int64_t k) {
+  const int64_t all = units<X>(k);
+  const int64_t blocks = std::max<int64_t>(1, (all + kDepth - 1) / kDepth);
+  return ((all + blocks - 1) / blocks + 7) / 8 * 8;
+}
+
+// ---- one unit of k ----
+
+template <typename X>
+inline constexpr bool kPairs = kPerUnit<X> == 2;
+
+inline Vec broadcast(const char* p) {
+  float unit;
+  std::memcpy(&unit, p, sizeof unit);
+  return splat(unit);
+}
+
+template <typename X>
+inline Vec multiply_add(Vec a, Vec b, Vec sum) {
+#if defined(__AVX512BF16__)
+  if constexpr (kPairs<X>) return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#endif
+  return fma(a, b, sum);
+}
+
+// ---- packing ----
+
+// rows[i][j] becomes rows[j][i], in log2(kLanes) rounds of interleaving row i with row i + kLanes / 2.
+template <size_t... I>
+inline Vec interleave_low(Vec a, Vec b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (I / 2 + (I % 2) * kLanes)...);
+}
+template <size_t... I>
+inline Vec interleave_high(Vec a, Vec b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (kLanes / 2 + I / 2 + (I % 2) * kLanes)...);
+}
+inline void transpose(Vec (&rows)[kLanes]) {
+  using Lanes = std::make_index_sequence<kLanes>;
+  for (int round = 1; round < kLanes; round *= 2) {
+    Vec mixed[kLanes];
+    for (int i = 0; i < kLanes / 2; ++i) {
+      mixed[2 * i] = interleave_low(rows[i], rows[i + kLanes / 2], Lanes{});
+      mixed[2 * i + 1] = interleave_high(rows[i], rows[i + kLanes / 2], Lanes{});
+    }
+    for (int i = 0; i < kLanes; ++i) rows[i] = mixed[i];
+  }
+}
+
+// kLanes units along a row, of which `count` elements are there; the others are zero.
+template <typename X>
+inline Vec load_units(const X* p, int64_t count) {
+  if constexpr (kPairs<X>) {
+    if (count >= 2 * kLanes) return load(reinterpret_cast<const float*>(p));
+    alignas(64) uint16_t lanes[2 * kLanes] = {};
+    std::memcpy(lanes, p, static_cast<size_t>(count) * sizeof(X));
+    return load(reinterpret_cast<const float*>(lanes));
+  } else {
+    return load_n(p, std::min<int64_t>(count, kLanes));
+  }
+}
+
+// Two rows of k as kLanes units of one, each with its neighbour below; `below` may be null.
+#if defined(__AVX512BF16__)
+inline void interleave_rows(const bfloat16* above, const bfloat16* below, int64_t count, float* to) {
+  const auto rows = [count](const bfloat16* p) {
+    return p ? (__m256i)_mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << count) - 1u), p)
+             : _mm256_setzero_si256();
+  };
+  const __m512i low = _mm512_maskz_cvtepu16_epi32(0xffff, rows(above));
+  const __m512i high = _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, rows(below)), 16);
+  _mm512_storeu_si512(to, _mm512_or_si512(low, high));
+}
+#endif
+
+// Columns [0, count) of x[k, ...], as units[units][width]: columns beyond `count` become zeros.
+template <typename X>
+void pack_columns(int64_t count, int64_t k, const X* x, int64_t ldx, int64_t width, float* to) {
+  for (int64_t depth = 0; depth < k; depth += kPerUnit<X>, to += width) {
+    const X* row = x + depth * ldx;
+    for (int64_t column = 0; column < width; column += kLanes) {
+      const int64_t here = std::clamp<int64_t>(count - column, 0, kLanes);
+      const int64_t keep = std::min<int64_t>(kLanes, width - column);
+#if defined(__AVX512BF16__)
+      if constexpr (kPairs<X>) {
+        if (keep == kLanes) {
+          interleave_rows(row + column, depth + 1 < k ? row + ldx + column : nullptr, here, to + column);
+          continue;
+        }
+        float units_here[kLanes];
+        interleave_rows(row + column, depth + 1 < k ? row + ldx + column : nullptr, here, units_here);
+        std::memcpy(to + column, units_here, static_cast<size_t>(keep) * sizeof(float));
+        continue;
+      }
+#endif
+      store_n(to + column, here == 0 ? Vec{} : load_n(row + column, here), keep);
+    }
+  }
+}
+
+}  // namespace
+
+template <typename X>
+void pack_nt(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels) {
+  const int64_t depth = units<X>(k);
+  for (int64_t first = 0; first < n; first += kPanel, panels += depth * kPanel) {
+    for (int64_t column = 0; column < kPanel; column += kLanes) {
+      const int64_t here = std::clamp<int64_t>(n - first - column, 0, kLanes);
+      for (int64_t unit = 0; unit < depth; unit += kLanes) {
+        Vec block[kLanes];
+        for (int64_t i = 0; i < kLanes; ++i)
+          block[i] = i < here ? load_units(b + (first + column + i) * ldb + unit * kPerUnit<X>,
+                                           k - unit * kPerUnit<X>)
+                              : Vec{};
+        transpose(block);
+        const int64_t deep = std::min<int64_t>(kLanes, depth - unit);
+        for (int64_t j = 0; j < deep; ++j) store(panels + (unit + j) * kPanel + column, block[j]);
+      }
+    }
+  }
+}
+
+template <typename X>
+void pack_nn(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels) {
+  for (int64_t first = 0; first < n; first += kPanel, panels += units<X>(k) * kPanel)
+    pack_columns(std::min<int64_t>(kPanel, n - first), k, b + first, ldb, kPanel, panels);
+}
+
+namespace {
+
+// Where the units of a left operand lie, in bytes.
+struct Left {
+  const char* data;
+  int64_t row, unit;
+  const char* at(int64_t rows, int64_t depth) const { return data + rows * row + depth * unit; }
+};
+
+// C[R, n] (+)= R rows of a left operand times one panel, n <= kPanel. With `half_last` the last unit of each
+// row is a single bfloat16: what lies behind it is not looked at.
+template <typename X, int R>
+void register_tile(int64_t depth, Left a, const float* b, float* c, int64_t ldc, int64_t n, bool accumulate,
+                   bool half_last) {
+  Vec sum[R][2] = {};
+  // Rows are reached from every third, which leaves registers for the pointers.
+  constexpr int kBases = (R + 2) / 3;
+  const char* base[kBases];
+  for (int i = 0; i < kBases; ++i) base[i] = a.at(3 * i, 0);
+  const int64_t whole = depth - (half_last ? 1 : 0);
+  for (int64_t u = 0; u < whole; ++u, b += kPanel) {
+    const Vec b0 = load(b);
+    const Vec b1 = load(b + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const Vec x = broadcast(base[r / 3] + (r % 3) * a.row);
+      sum[r][0] = multiply_add<X>(x, b0, sum[r][0]);
+      sum[r][1] = multiply_add<X>(x, b1, sum[r][1]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < kBases; ++i) base[i] += a.unit;
+  }
+  if (half_last) {
+    const Vec b0 = load(b);
+    const Vec b1 = load(b + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      uint16_t half;
+      std::memcpy(&half, base[r / 3] + (r % 3) * a.row, sizeof half);
+      const Vec x = splat(std::bit_cast<float>(static_cast<uint32_t>(half)));
+      sum[r][0] = multiply_add<X>(x, b0, sum[r][0]);
+      sum[r][1] = multiply_add<X>(x, b1, sum[r][1]);
+    }
+  }
+  if (n == kPanel) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      float* row = c + r * ldc;
+      store(row, accumulate ? load(row) + sum[r][0] : sum[r][0]);
+      store(row + kLanes, accumulate ? load(row + kLanes) + sum[r][1] : sum[r][1]);
+    }
+    return;
+  }
+  // A copy in memory, so that nothing below keeps the sums themselves out of registers.
+  float done[R][kPanel];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    store(done[r], sum[r][0]);
+    store(done[r] + kLanes, sum[r][1]);
+  }
+  for (int r = 0; r < R; ++r, c += ldc) {
+    for (int64_t j = 0; j < n; j += kLanes) {
+      const int64_t here = std::min<int64_t>(kLanes, n - j);
+      const Vec value = load(done[r] + j);
+      store_n(c + j, accumulate ? load_n(c + j, here) + value : value, here);
+    }
+  }
+}
+
+template <typename X>
+using RegisterTile = void (*)(int64_t, Left, const float*, float*, int64_t, int64_t, bool, bool);
+template <typename X, size_t... I>
+constexpr RegisterTile<X> pick_tile(int64_t rows, std::index_sequence<I...>) {
+  constexpr RegisterTile<X> kTiles[] = {register_tile<X, static_cast<int>(I) + 1>...};
+  return kTiles[rows - 1];
+}
+
+// C[m, n] (+)= units [0, depth) of a left operand times panels whose columns lie `panel_size` floats apart.
+template <typename X>
+void multiply_block(int64_t m, int64_t n, int64_t depth, const Left& a, const float* panels,
+                    int64_t panel_size, float* c, int64_t ldc, bool accumulate, bool half_last) {
+  for (int64_t i = 0; i < m; i += kTileRows) {
+    const auto tile =
+        pick_tile<X>(std::min<int64_t>(kTileRows, m - i), std::make_index_sequence<kTileRows>{});
+    const Left rows{a.at(i, 0), a.row, a.unit};
+    for (int64_t j = 0; j < n; j += kPanel)
+      tile(depth, rows, panels + j / kPanel * panel_size, c + i * ldc + j, ldc,
+           std::min<int64_t>(kPanel, n - j), accumulate, half_last);
+  }
+}
+
+void set_zero(int64_t m, int64_t n, float* c, int64_t ldc) {
+  for (int64_t i = 0; i < m; ++i) std::fill_n(c + i * ldc, n, 0.0f);
+}
+
+// bfloat16 that is not multiplied in pairs is widened first.
+template <typename X>
+inline constexpr bool kWidened = sizeof(X) == 2 && !kPairs<X>;
+
+}  // namespace
+
+template <typename X>
+int64_t left_scratch(int64_t k) {
+  return kWidened<X> ? kBlockRows * std::min(units<X>(k), kDepth + 8) : 0;
+}
+
+template <typename X>
+void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const float* panels, float* c,
+              int64_t ldc, bool accumulate, float* scratch) {
+  if (k == 0) {
+    if (!accumulate) set_zero(m, n, c, ldc);
+    return;
+  }
+  const int64_t all = units<X>(k);
+  const int64_t step = block_units<X>(k);
+  for (int64_t row = 0; row < m; row += kBlockRows) {
+    const int64_t mb = std::min(kBlockRows, m - row);
+    for (int64_t depth = 0; depth < all; depth += step) {
+      const int64_t kb = std::min(step, all - depth);
+      const X* corner = a + row * lda + depth * kPerUnit<X>;
+      Left left{reinterpret_cast<const char*>(corner), lda * static_cast<int64_t>(sizeof(X)), 4};
+      if constexpr (kWidened<X>) {
+        for (int64_t i = 0; i < mb; ++i)
+          for_vectors(kb, [&](int64_t u, int64_t lanes) {
+            store_n(scratch + i * kb + u, load_n(corner + i * lda + u, lanes), lanes);
+          });
+        left = {reinterpret_cast<const char*>(scratch), kb * 4, 4};
+      }
+      const bool half_last = kPairs<X> && k % 2 == 1 && depth + kb == all;
+      multiply_block<X>(mb, n, kb, left, panels + depth * kPanel, all * kPanel, c + row * ldc, ldc,
+                        accumulate || depth > 0, half_last);
+    }
+  }
+}
+
+template <typename X>
+int64_t tn_scratch(int64_t n, int64_t k) {
+  const int64_t deep = std::min(units<X>(k), kDepth + 8) * kPerUnit<X>;
+  return packed_size<X>(kBlockRows, deep) + packed_size<X>(n, deep);
+}
+
+template <typename X>
+void multiply_tn(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const X* b, int64_t ldb, float* c,
+                 int64_t ldc, bool accumulate, float* scratch) {
+  if (k == 0) {
+    if (!accumulate) set_zero(m, n, c, ldc);
+    return;
+  }
+  const int64_t step = block_units<X>(k) * kPerUnit<X>;
+  float* right = scratch;
+  float* left = scratch + packed_size<X>(n, std::min(step, k));
+  for (int64_t depth = 0; depth < k; depth += step) {
+    const int64_t kb = std::min(step, k - depth);
+    pack_nn(n, kb, b + depth * ldb, ldb, right);
+    for (int64_t row = 0; row < m; row += kBlockRows) {
+      const int64_t mb = std::min(kBlockRows, m - row);
+      pack_columns(mb, kb, a + depth * lda + row, lda, mb, left);
+      multiply_block<X>(mb, n, units<X>(kb), {reinterpret_cast<const char*>(left), 4, mb * 4}, right,
+                        units<X>(kb) * kPanel, c + row * ldc, ldc, accumulate || depth > 0, false);
+    }
+  }
+}
+
+const char* description() {
+#if defined(__AVX512BF16__)
+  return "own product, 14x32 register tile, bfloat16 in pairs";
+#elif defined(__AVX512F__)
+  return "own product, 14x32 register tile";
+#elif defined(__AVX2__)
+  return "own product, 6x16 register tile";
+#else
+  return "own product";
+#endif
+}
+
+#define OUTRIGHT_INSTANTIATE(X)                                                                          \
+  template void pack_nt<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
+  template void pack_nn<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
+  template int64_t left_scratch<X>(int64_t);                                                             \
+  template int64_t tn_scratch<X>(int64_t, int64_t);                                                      \
+  template void multiply<X>(int64_t, int64_t, int64_t, const X*, int64_t, const float*, float*, int64_t, \
+                            bool, float*);                                                               \
+  template void multiply_tn<X>(int64_t, int64_t, int64_t, const X*, int64_t, const X*, int64_t, float*,  \
+                               int64_t, bool, float*)
+OUTRIGHT_INSTANTIATE(float);
+OUTRIGHT_INSTANTIATE(bfloat16);
+
+}  // namespace outright::cpu::matmul
