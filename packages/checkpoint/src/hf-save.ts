@@ -10,8 +10,7 @@ import { byteSize } from "./safetensors-header.js";
 import { type TensorSource, writeSafetensors } from "./safetensors-write.js";
 import { writeError } from "./write-error.js";
 
-/** What a tokenizer and a generation need besides the weights. */
-const COMPANION_FILES = [
+const TOKENIZER_FILES = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
@@ -22,8 +21,9 @@ const COMPANION_FILES = [
   "merges.txt",
   "chat_template.jinja",
   "chat_template.json",
-  "generation_config.json",
 ];
+/** What a tokenizer and a generation need besides the weights. */
+const COMPANION_FILES = [...TOKENIZER_FILES, "generation_config.json"];
 
 /** transformers' own default. */
 const DEFAULT_SHARD_BYTES = 5_000_000_000;
@@ -33,6 +33,8 @@ export interface ModelToSave {
   tensors: Iterable<TensorSource>;
   /** A model directory whose tokenizer files and generation_config.json are copied. */
   copyFrom?: string | undefined;
+  /** A directory whose tokenizer files take the place of those of `copyFrom`. */
+  tokenizerFrom?: string | undefined;
   /** Of the safetensors files; {format: "pt"} by default, without which transformers refuses them. */
   metadata?: Readonly<Record<string, string>> | undefined;
   /** No shard is larger, but for one that holds a single tensor; 5 GB by default. */
@@ -50,13 +52,16 @@ export function saveModelDirectory(target: string, model: ModelToSave): void {
   const sources = [...model.tensors];
   const bytes = sources.reduce((sum, { dtype, shape }) => sum + byteSize(dtype, shape), 0);
   recover(dirname(path), { only: path.slice(dirname(path).length + 1) });
-  refuseForeign(path, target);
+  refuseForeign(path, target, []);
   try {
     rmSync(temporary, { recursive: true, force: true });
     makeDirectory(temporary);
     writeConfig(join(temporary, CONFIG_FILE), model);
     writeWeights(temporary, sources, model);
-    if (model.copyFrom !== undefined) copyCompanions(model.copyFrom, temporary);
+    if (model.copyFrom !== undefined) {
+      copyFiles(COMPANION_FILES, model.copyFrom, temporary);
+      if (model.tokenizerFrom !== undefined) copyTokenizer(model.tokenizerFrom, temporary);
+    }
     replaceDirectory(temporary, path);
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
@@ -70,10 +75,11 @@ function systemCause(error: unknown): unknown {
   return (cause as NodeJS.ErrnoException | undefined)?.code === undefined ? error : cause;
 }
 
-function refuseForeign(path: string, target: string): void {
+/** @param also names that belong there beside those of a model */
+export function refuseForeign(path: string, target: string, also: readonly string[]): void {
   if (!existsSync(path)) return;
   if (!isDirectory(path)) throw new Error(`${target}: is a file; choose another place for the model`);
-  const foreign = readdirSync(path).find((name) => !isModelFile(name));
+  const foreign = readdirSync(path).find((name) => !isModelFile(name) && !also.includes(name));
   if (foreign !== undefined) {
     throw new Error(
       `${target}: holds "${foreign}", which is no part of a model and would be lost; choose another place or remove it`,
@@ -141,8 +147,10 @@ function shard(sources: readonly TensorSource[], maxBytes: number): TensorSource
   return shards;
 }
 
-function copyCompanions(from: string, to: string): void {
-  for (const name of COMPANION_FILES) {
+export const copyTokenizer = (from: string, to: string): void => copyFiles(TOKENIZER_FILES, from, to);
+
+function copyFiles(names: readonly string[], from: string, to: string): void {
+  for (const name of names) {
     const source = join(from, name);
     // By content: a copy of a read-only file shall not be read-only.
     if (isFile(source)) writeFileSync(join(to, name), readFileSync(source));

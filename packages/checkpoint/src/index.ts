@@ -1,5 +1,12 @@
 /** Files that outlast the process: safetensors, Hugging Face model directories, run directories and checkpoints. */
 
+export {
+  type AdapterDirectory,
+  type AdapterToSave,
+  isAdapterDirectory,
+  openAdapterDirectory,
+  saveAdapterDirectory,
+} from "./adapter-directory.js";
 export { recover, replaceDirectory, temporaryPath, writeFileAtomic } from "./atomic.js";
 export type { CheckpointToSave, LoadedCheckpoint } from "./checkpoint.js";
 export type { Dtype } from "./dtype.js";
@@ -12,6 +19,8 @@ export {
 export { type ModelToSave, saveModelDirectory } from "./hf-save.js";
 export type { JsonValue } from "./json.js";
 export { MetricsFile } from "./metrics-file.js";
+export { hashModelChain, type ModelChain, openModelChain, tokenizerDirectory } from "./model-chain.js";
+export { type PeftLoraConfig, peftConfigJson, readPeftConfig } from "./peft-config.js";
 export {
   type LatestCheckpoint,
   RunDirectory,

@@ -1,4 +1,4 @@
-/** The directory of a run: config.yaml, metrics.jsonl, environment.json, checkpoints/step-N/, model/, report.html. */
+/** The directory of a run: config.yaml, metrics.jsonl, environment.json, checkpoints/step-N/, model/, adapter/, report.html. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { isLeftoverName, makeDirectory, recover, removeDirectory } from "./atomic.js";
@@ -21,6 +21,7 @@ const RUN_NAMES = {
   environment: "environment.json",
   checkpoints: "checkpoints",
   model: "model",
+  adapter: "adapter",
   report: "report.html",
 } as const;
 

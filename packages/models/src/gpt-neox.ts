@@ -3,13 +3,11 @@
  * and attention beside the MLP (parallel residual) or before it.
  */
 import {
-  add,
   type Device,
   embedding,
   fusedAttention,
   gelu,
   layerNorm,
-  linear,
   type Parameter,
   type ParameterOptions,
   rotary,
@@ -25,6 +23,8 @@ import {
 } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
 import { block } from "./lifetime.js";
+import { Linear } from "./linear.js";
+import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
 import { RotaryCache, rotaryFrequencies } from "./rope.js";
 
@@ -83,18 +83,13 @@ interface Affine {
   bias: Parameter;
 }
 
-interface Projection {
-  weight: Parameter;
-  bias: Parameter | null;
-}
-
 interface Layer {
   attentionNorm: Affine;
   mlpNorm: Affine;
-  queryKeyValue: Projection;
-  dense: Projection;
-  up: Affine;
-  down: Affine;
+  queryKeyValue: Linear;
+  dense: Linear;
+  up: Linear;
+  down: Linear;
 }
 
 export class GptNeoX implements LanguageModel {
@@ -103,6 +98,8 @@ export class GptNeoX implements LanguageModel {
   readonly device: Device;
   readonly weights: ParameterSet;
   readonly head: Parameter;
+  readonly linears: readonly Linear[];
+  lora: Lora | null = null;
   readonly #embedding: Parameter;
   readonly #layers: Layer[];
   readonly #norm: Affine;
@@ -121,14 +118,8 @@ export class GptNeoX implements LanguageModel {
       weight: weights.add(`${name}.weight`, [D], one),
       bias: weights.add(`${name}.bias`, [D], zero),
     });
-    const dense = (name: string, out: number, inner: number): Affine => ({
-      weight: weights.add(`${name}.weight`, [out, inner], matrix),
-      bias: weights.add(`${name}.bias`, [out], zero),
-    });
-    const projection = (name: string, out: number, inner: number): Projection =>
-      config.attentionBias
-        ? dense(name, out, inner)
-        : { weight: weights.add(`${name}.weight`, [out, inner], matrix), bias: null };
+    const dense = (name: string, out: number, inner: number, bias = true) =>
+      new Linear(weights, name, [out, inner], { initial: matrix, bias });
 
     this.#embedding = weights.add("gpt_neox.embed_in.weight", [V, D], matrix);
     this.#layers = Array.from({ length: config.layers }, (_, index): Layer => {
@@ -136,12 +127,13 @@ export class GptNeoX implements LanguageModel {
       return {
         attentionNorm: norm(`${at}.input_layernorm`),
         mlpNorm: norm(`${at}.post_attention_layernorm`),
-        queryKeyValue: projection(`${at}.attention.query_key_value`, 3 * D, D),
-        dense: projection(`${at}.attention.dense`, D, D),
+        queryKeyValue: dense(`${at}.attention.query_key_value`, 3 * D, D, config.attentionBias),
+        dense: dense(`${at}.attention.dense`, D, D, config.attentionBias),
         up: dense(`${at}.mlp.dense_h_to_4h`, intermediate, D),
         down: dense(`${at}.mlp.dense_4h_to_h`, D, intermediate),
       };
     });
+    this.linears = this.#layers.flatMap(({ queryKeyValue, dense, up, down }) => [queryKeyValue, dense, up, down]);
     this.#norm = norm("gpt_neox.final_layer_norm");
     this.head = config.tied ? this.#embedding : weights.add("embed_out.weight", [V, D], matrix);
     this.#rotary = new RotaryCache(
@@ -177,19 +169,15 @@ export class GptNeoX implements LanguageModel {
   }
 
   #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const attended = this.#attention(layer, this.#normed(x, layer.attentionNorm), input);
-    if (this.config.parallelResidual) {
-      // x + attention(norm₁ x) + mlp(norm₂ x)
-      return add(add(this.#mlp(layer, this.#normed(x, layer.mlpNorm)), attended), x);
-    }
-    const h = add(attended, x);
-    return add(this.#mlp(layer, this.#normed(h, layer.mlpNorm)), h);
+    const h = this.#attention(layer, this.#normed(x, layer.attentionNorm), x, input);
+    // parallel residual: x + attention(norm₁ x) + mlp(norm₂ x), else norm₂ sees the attention's sum
+    return this.#mlp(layer, this.#normed(this.config.parallelResidual ? x : h, layer.mlpNorm), h);
   }
 
-  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+  #attention(layer: Layer, x: Tensor, residual: Tensor, input: ModelInput): Tensor {
     const { heads, headSize } = this.config;
     const qkv = rotary(
-      linear(x, layer.queryKeyValue.weight, layer.queryKeyValue.bias),
+      layer.queryKeyValue.forward(x),
       input.positions,
       this.#rotary.upTo(input.maxPosition),
       { headSize, period: 3, rotated: 2 },
@@ -200,12 +188,11 @@ export class GptNeoX implements LanguageModel {
       headSize,
       scale: 1 / Math.sqrt(headSize),
     });
-    return linear(o, layer.dense.weight, layer.dense.bias);
+    return layer.dense.forward(o, residual);
   }
 
-  #mlp(layer: Layer, x: Tensor): Tensor {
-    const up = gelu(linear(x, layer.up.weight, layer.up.bias), this.config.activation);
-    return linear(up, layer.down.weight, layer.down.bias);
+  #mlp(layer: Layer, x: Tensor, residual: Tensor): Tensor {
+    return layer.down.forward(gelu(layer.up.forward(x), this.config.activation), residual);
   }
 
   #normed(x: Tensor, { weight, bias }: Affine): Tensor {
@@ -213,6 +200,7 @@ export class GptNeoX implements LanguageModel {
   }
 
   dispose(): void {
+    this.lora?.dispose();
     this.weights.dispose();
     this.#rotary.dispose();
   }

@@ -1,5 +1,7 @@
 /** What every architecture offers: flat rows in, hidden states out, and named parameters. */
 import type { AttentionSpans, Device, Parameter, Tensor } from "@outright/tensor";
+import type { Linear } from "./linear.js";
+import type { Lora } from "./lora.js";
 
 /**
  * A flat row on a device (design section 5): T tokens, with per token its id, position and the span it sees.
@@ -18,10 +20,14 @@ export interface LanguageModel {
   readonly vocabSize: number;
   /** longest position the model was made for; null where its config does not say */
   readonly maxPositions: number | null;
-  /** all weights, under their Hugging Face names, in file order */
+  /** all weights but adapters, under their Hugging Face names, in file order */
   readonly parameters: readonly Parameter[];
   /** the head's weight [V, D]; with tied embeddings the same parameter as the embedding */
   readonly head: Parameter;
+  /** the linear layers of all blocks, in order: what can be adapted */
+  readonly linears: readonly Linear[];
+  /** low-rank adapters on them (`addLora`), or null */
+  lora: Lora | null;
   /** final hidden states after the last norm, [T, D] */
   hiddenStates(input: ModelInput): Tensor;
   dispose(): void;

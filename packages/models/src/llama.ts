@@ -3,11 +3,9 @@
  * grouped query heads, SwiGLU. Reads like the model's own paper.
  */
 import {
-  add,
   attention,
   type Device,
   embedding,
-  linear,
   type Parameter,
   type ParameterOptions,
   rmsNorm,
@@ -18,6 +16,8 @@ import {
 import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
 import { block } from "./lifetime.js";
+import { Linear } from "./linear.js";
+import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
 import { RotaryCache, rotaryFrequencies } from "./rope.js";
 
@@ -71,24 +71,17 @@ export function readLlamaConfig(json: JsonConfig): LlamaConfig {
   };
 }
 
-interface Projection {
-  weight: Parameter;
-  bias: Parameter | null;
-}
-
 interface Layer {
   attentionNorm: Parameter;
-  q: Projection;
-  k: Projection;
-  v: Projection;
-  o: Projection;
+  q: Linear;
+  k: Linear;
+  v: Linear;
+  o: Linear;
   mlpNorm: Parameter;
-  gate: Projection;
-  up: Projection;
-  down: Projection;
+  gate: Linear;
+  up: Linear;
+  down: Linear;
 }
-
-const apply = (x: Tensor, { weight, bias }: Projection) => linear(x, weight, bias);
 
 export class Llama implements LanguageModel {
   readonly architecture = "LlamaForCausalLM";
@@ -96,6 +89,8 @@ export class Llama implements LanguageModel {
   readonly device: Device;
   readonly weights: ParameterSet;
   readonly head: Parameter;
+  readonly linears: readonly Linear[];
+  lora: Lora | null = null;
   readonly #embedding: Parameter;
   readonly #layers: Layer[];
   readonly #norm: Parameter;
@@ -109,11 +104,8 @@ export class Llama implements LanguageModel {
     const { hidden: D, vocabSize: V, intermediate, headSize } = config;
     const matrix = { kind: "normal", std: config.initializerRange } as const;
     const one = { kind: "constant", value: 1 } as const;
-    const zero = { kind: "constant", value: 0 } as const;
-    const projection = (name: string, out: number, inner: number, biased: boolean): Projection => ({
-      weight: weights.add(`${name}.weight`, [out, inner], matrix),
-      bias: biased ? weights.add(`${name}.bias`, [out], zero) : null,
-    });
+    const projection = (name: string, out: number, inner: number, bias: boolean) =>
+      new Linear(weights, name, [out, inner], { initial: matrix, bias });
 
     this.#embedding = weights.add("model.embed_tokens.weight", [V, D], matrix);
     this.#layers = Array.from({ length: config.layers }, (_, index): Layer => {
@@ -132,6 +124,7 @@ export class Llama implements LanguageModel {
         down: projection(`${at}.mlp.down_proj`, D, intermediate, config.mlpBias),
       };
     });
+    this.linears = this.#layers.flatMap(({ q, k, v, o, gate, up, down }) => [q, k, v, o, gate, up, down]);
     this.#norm = weights.add("model.norm.weight", [D], one);
     this.head = config.tied ? this.#embedding : weights.add("lm_head.weight", [V, D], matrix);
     this.#rotary = new RotaryCache(device, rotaryFrequencies(headSize, config.ropeBase, config.ropeScaling));
@@ -161,29 +154,30 @@ export class Llama implements LanguageModel {
   }
 
   #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const h = add(x, this.#attention(layer, rmsNorm(x, layer.attentionNorm, this.config.normEps), input));
+    const h = this.#attention(layer, rmsNorm(x, layer.attentionNorm, this.config.normEps), x, input);
     const normed = rmsNorm(h, layer.mlpNorm, this.config.normEps);
-    const activated = siluGate(apply(normed, layer.gate), apply(normed, layer.up));
-    return add(h, apply(activated, layer.down));
+    const activated = siluGate(layer.gate.forward(normed), layer.up.forward(normed));
+    return layer.down.forward(activated, h);
   }
 
-  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
+  #attention(layer: Layer, x: Tensor, residual: Tensor, input: ModelInput): Tensor {
     const { heads, keyHeads, headSize } = this.config;
     const tables = this.#rotary.upTo(input.maxPosition);
     const turning = { headSize, period: 1, rotated: 1 };
-    const q = rotary(apply(x, layer.q), input.positions, tables, turning);
-    const k = rotary(apply(x, layer.k), input.positions, tables, turning);
-    const v = apply(x, layer.v);
+    const q = rotary(layer.q.forward(x), input.positions, tables, turning);
+    const k = rotary(layer.k.forward(x), input.positions, tables, turning);
+    const v = layer.v.forward(x);
     const o = attention(q, k, v, input, {
       queryHeads: heads,
       keyHeads,
       headSize,
       scale: 1 / Math.sqrt(headSize),
     });
-    return apply(o, layer.o);
+    return layer.o.forward(o, residual);
   }
 
   dispose(): void {
+    this.lora?.dispose();
     this.weights.dispose();
     this.#rotary.dispose();
   }

@@ -9,7 +9,10 @@ export interface WeightSource {
 }
 
 /** How a parameter starts when it is not read from a file. */
-export type Initial = { kind: "normal"; std: number } | { kind: "constant"; value: number };
+export type Initial =
+  | { kind: "normal"; std: number }
+  | { kind: "uniform"; bound: number }
+  | { kind: "constant"; value: number };
 
 /** Uniform numbers in [0, 1) by counter; one independent stream per parameter name. */
 export type UniformStreams = (stream: string) => (counter: number) => number;
@@ -18,12 +21,17 @@ export type UniformStreams = (stream: string) => (counter: number) => number;
 export class ParameterSet {
   readonly #device: Device;
   readonly #options: ParameterOptions;
+  readonly #config: string;
   readonly #list: { parameter: Parameter; initial: Initial }[] = [];
 
-  /** @param options of every parameter declared here */
-  constructor(device: Device, options: ParameterOptions = {}) {
+  /**
+   * @param options of every parameter declared here
+   * @param config the file that says which parameters there are, for error messages
+   */
+  constructor(device: Device, options: ParameterOptions = {}, config = "config.json") {
     this.#device = device;
     this.#options = options;
+    this.#config = config;
   }
 
   /** Declares one parameter; its values come with `load` or `initialise`. */
@@ -47,20 +55,20 @@ export class ParameterSet {
       const { name, shape } = parameter;
       if (!present.delete(name)) {
         throw new Error(
-          `the weights hold no tensor "${name}", which config.json asks for with shape [${shape.join(", ")}]`,
+          `the weights hold no tensor "${name}", which ${this.#config} asks for with shape [${shape.join(", ")}]`,
         );
       }
       const given = source.info(name).shape;
       if (given.length !== shape.length || given.some((side, axis) => side !== shape[axis])) {
         throw new Error(
-          `tensor "${name}" has shape [${given.join(", ")}], config.json asks for [${shape.join(", ")}]`,
+          `tensor "${name}" has shape [${given.join(", ")}], ${this.#config} asks for [${shape.join(", ")}]`,
         );
       }
       parameter.write(source.readFloat32(name));
     }
     for (const name of present) {
       if (!ignored(name))
-        throw new Error(`the weights hold a tensor "${name}" that this architecture does not have`);
+        throw new Error(`the weights hold a tensor "${name}" that ${this.#config} has no place for`);
     }
   }
 
@@ -68,16 +76,23 @@ export class ParameterSet {
   initialise(streams: UniformStreams): void {
     for (const { parameter, initial } of this.#list) {
       const count = elements(parameter.shape);
-      parameter.write(
-        initial.kind === "constant"
-          ? new Float32Array(count).fill(initial.value)
-          : normal(count, initial.std, streams(`init/${parameter.name}`)),
-      );
+      parameter.write(draw(count, initial, streams(`init/${parameter.name}`)));
     }
   }
 
   dispose(): void {
     for (const { parameter } of this.#list) parameter.dispose();
+  }
+}
+
+function draw(count: number, initial: Initial, uniform: (counter: number) => number): Float32Array {
+  switch (initial.kind) {
+    case "constant":
+      return new Float32Array(count).fill(initial.value);
+    case "uniform":
+      return Float32Array.from({ length: count }, (_, i) => initial.bound * (2 * uniform(i) - 1));
+    case "normal":
+      return normal(count, initial.std, uniform);
   }
 }
 

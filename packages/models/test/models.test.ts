@@ -58,7 +58,7 @@ describe("weights that do not fit are refused by name", () => {
   });
   it("unknown", () => {
     expect(load((tensors) => tensors.set("model.layers.1.mlp.up_proj.weight", [2]))).toThrow(
-      'a tensor "model.layers.1.mlp.up_proj.weight" that this architecture does not have',
+      'a tensor "model.layers.1.mlp.up_proj.weight" that config.json has no place for',
     );
   });
   it("but buffers of older exports are passed over", () => {

@@ -8,6 +8,7 @@ export { type AttentionHeads, type AttentionSpans, attention, fusedAttention } f
 export { embedding } from "./ops/embedding.js";
 export { logprobHead } from "./ops/head.js";
 export { linear } from "./ops/linear.js";
+export { adaptedLinear, type LowRank, mergeLowRank } from "./ops/lora.js";
 export {
   type DpoSigmoidOptions,
   dpoSigmoid,

@@ -1,5 +1,6 @@
-import { gradientOf, recordBackward } from "../tape.js";
+import { recordBackward } from "../tape.js";
 import { Tensor } from "../tensor.js";
+import { passGradient } from "./pass-gradient.js";
 import { expectSide } from "./shape.js";
 
 /** y = a + b, equal shapes. */
@@ -9,13 +10,8 @@ export function add(a: Tensor, b: Tensor): Tensor {
   const y = Tensor.like(a);
   native.add(a.handle, b.handle, y.handle, y.count);
   recordBackward(y, [a, b], [], (dy) => {
-    for (const input of [a, b]) {
-      const target = gradientOf(input);
-      if (target === null) continue;
-      const { tensor, accumulate } = target;
-      if (accumulate) native.add(tensor.handle, dy.handle, tensor.handle, y.count);
-      else native.copy(tensor.handle, 0, dy.handle, 0, y.count);
-    }
+    passGradient(a, dy);
+    passGradient(b, dy);
   });
   return y;
 }
