@@ -23,9 +23,10 @@ export interface AdamWTensors {
 /** One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters and moments change in place. */
 export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
   const first = tensors.parameters[0];
+  const masters = tensors.masters?.some((master) => master !== null) === true ? tensors.masters : [];
   first?.device.native.adamW(
     handles(tensors.parameters),
-    (tensors.masters ?? []).map((master) => master?.handle ?? 0),
+    masters.map((master) => master?.handle ?? 0),
     handles(tensors.gradients),
     handles(tensors.m),
     handles(tensors.v),
