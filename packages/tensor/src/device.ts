@@ -13,15 +13,18 @@ export class Device {
 
   /**
    * @param options `backend` "auto" takes the best that runs here; a name that cannot be used is an error that says why
+   * @param wrap stands between this device and the addon, such as `Profile.wrap`; without it nothing does
    */
-  static open(options: Partial<DeviceOptions> = {}): Device {
-    return new Device(
-      nativeAddon().openDevice({
-        backend: options.backend ?? "auto",
-        threads: options.threads ?? 0,
-        matmul: options.matmul ?? "auto",
-      }),
-    );
+  static open(
+    options: Partial<DeviceOptions> = {},
+    wrap: (native: NativeDevice) => NativeDevice = (native) => native,
+  ): Device {
+    const native = nativeAddon().openDevice({
+      backend: options.backend ?? "auto",
+      threads: options.threads ?? 0,
+      matmul: options.matmul ?? "auto",
+    });
+    return new Device(wrap(native));
   }
 
   memory(): MemoryStats {

@@ -1,6 +1,7 @@
 /** @outright/tensor: devices, tensors, operations and the autograd tape. */
 export { listBackends, nativeAddon } from "./addon.js";
 export { Device } from "./device.js";
+export { instructionSets } from "./instruction-sets.js";
 export type * from "./native.js";
 export { gelu, siluGate } from "./ops/activation.js";
 export { add } from "./ops/add.js";

@@ -1,7 +1,6 @@
 /** `outright doctor`: what hardware was found, which backend is used, and why. */
 import { availableParallelism, cpus, freemem, release, totalmem, type } from "node:os";
-import { type BackendInfo, Device, type DeviceInfo, listBackends } from "@outright/tensor";
-import { instructionSets } from "../instruction-sets.js";
+import { type BackendInfo, Device, type DeviceInfo, instructionSets, listBackends } from "@outright/tensor";
 import { formatBytes } from "../terminal/format.js";
 import type { Output } from "../terminal/output.js";
 import { version } from "../version.js";

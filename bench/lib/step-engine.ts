@@ -1,0 +1,99 @@
+/** Whole training steps on fixed rows: forward, backward, gradient norm, clip, AdamW. What `train` does, without files. */
+import { openModelDirectory } from "@outright/checkpoint";
+import { type PairExample, packPairs } from "@outright/data";
+import { createModel, type LanguageModel } from "@outright/models";
+import {
+  Device,
+  type NativeDevice,
+  type ParameterOptions,
+  scope,
+  sequenceSums,
+  Tensor,
+} from "@outright/tensor";
+import { AdamW, rowLogprobs, runDpoBatch, runSftBatch } from "@outright/trainer";
+import { Unavailable, type Work } from "./participant.js";
+import type { Rows } from "./rows.js";
+
+export interface StepEngine {
+  device: Device;
+  model: LanguageModel;
+  description: string;
+  /** Trains on the batch of this index, wrapping round. @returns the loss before the update */
+  step(index: number): number;
+  close(): void;
+}
+
+const TOKENS_PER_MICRO_BATCH = 2048;
+/** Weights of SFT and DPO in the Mix loss. */
+const LAMBDA = 0.5;
+
+export function stepEngine(
+  work: Work,
+  rows: Pick<Rows, "sft" | "dpo">,
+  wrap?: (native: NativeDevice) => NativeDevice,
+): StepEngine {
+  const { batch, beta, lr, kind } = work;
+  const matmul = (work.matmul ?? "auto") as "auto" | "onednn" | "portable";
+  const device = Device.open({ threads: work.threads, matmul }, wrap);
+  const model = loadModel(device, work);
+  const optimizer = new AdamW(
+    model.parameters.filter(({ requiresGrad }) => requiresGrad),
+    { name: "adamw", lr, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, clip: 1 },
+  );
+  const batches = Math.max(1, Math.floor(rows.sft.length / batch));
+  const part = <T>(list: readonly T[], index: number) =>
+    list.slice((index % batches) * batch, ((index % batches) + 1) * batch);
+  const reference = kind === "sft" ? new Float64Array(0) : pairLogprobs(model, rows.dpo);
+  const options = (weight: number) => ({ weight, train: true, tokensPerMicroBatch: TOKENS_PER_MICRO_BATCH });
+  const sft = (index: number, weight: number) =>
+    runSftBatch(model, part(rows.sft, index), "token-mean", options(weight)).loss;
+  const dpo = (index: number, weight: number) => {
+    const from = 2 * (index % batches) * batch;
+    const cached = reference.subarray(from, from + 2 * batch);
+    return runDpoBatch(model, part(rows.dpo, index), cached, beta, options(weight)).loss;
+  };
+  const losses = {
+    sft: (index: number) => sft(index, 1),
+    dpo: (index: number) => dpo(index, 1),
+    mix: (index: number) => (1 - LAMBDA) * sft(index, 1 - LAMBDA) + LAMBDA * dpo(index, LAMBDA),
+  };
+  return {
+    device,
+    model,
+    description: `${device.info.backend}, ${device.info.matmul}, ${device.info.threads} threads`,
+    step(index) {
+      optimizer.zeroGradients();
+      const loss = losses[kind](index);
+      optimizer.update(lr, optimizer.gradientNorm());
+      return loss;
+    },
+    close() {
+      optimizer.dispose();
+      model.dispose();
+      device.close();
+    },
+  };
+}
+
+/** Σ log π of both answers of each pair under the model as it is, as the trainer's reference cache holds them. */
+export function pairLogprobs(model: LanguageModel, pairs: readonly PairExample[]): Float64Array {
+  return Float64Array.from(
+    packPairs(pairs, TOKENS_PER_MICRO_BATCH, { sharedPrompt: true }).flatMap((row) => [
+      ...scope(() => sequenceSums(rowLogprobs(model, row), Tensor.from(model.device, row.sequenceOffsets))),
+    ]),
+  );
+}
+
+function loadModel(device: Device, work: Work): LanguageModel {
+  const directory = openModelDirectory(work.model);
+  try {
+    if (directory.weights === null) throw new Error(`${work.model}: there are no weights`);
+    const options: ParameterOptions = { dtype: work.dtype };
+    const model = createModel(device, directory.config, { from: directory.weights }, options);
+    if (work.lora !== null) throw new Unavailable("LoRA is not there yet");
+    if ((work.recompute ?? "none") !== "none") throw new Unavailable("recompute is not there yet");
+    return model;
+  } finally {
+    directory.weights?.close();
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Whole training steps, ours against a careful PyTorch loop: the same weights, rows, batches and updates, in one run,
+ * step by step in turn. With TRL's defaults beside them where asked for.
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { memoryGoal, speedGoal } from "../lib/goals.js";
+import { writeModel } from "../lib/model-directory.js";
+import type { Kind } from "../lib/options.js";
+import type { Work } from "../lib/participant.js";
+import { findPython, type Python } from "../lib/peer.js";
+import { dataFolder, loadRows, type Rows, toFile, usefulTokens } from "../lib/rows.js";
+import { SHAPES, type ShapeName } from "../lib/shapes.js";
+import { ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
+import { single, summarise } from "../lib/stats.js";
+import { type Context, Report, type Suite } from "../lib/suite.js";
+import { withTemporaryFolder } from "../lib/temporary.js";
+
+const BATCH = 8;
+/** more steps than these rows serve see them again */
+const ROWS = 96;
+const MIB = 2 ** 20;
+const LORA_TARGETS = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"];
+
+export const stepSuite: Suite = async (context) => {
+  const { options } = context;
+  const report = new Report("step", context.say);
+  const python = peerPython(context, report);
+  const folder = dataFolder(options.data);
+  for (const shape of options.shapes) {
+    const rows = await loadRows(ROWS, folder, SHAPES[shape].vocab_size);
+    report.about = about(rows);
+    await withTemporaryFolder(async (work) => {
+      const model = join(work, "model");
+      writeModel(shape, model);
+      writeFileSync(join(work, "rows.json"), JSON.stringify(toFile(rows)));
+      for (const kind of options.kinds) {
+        await measure(context, report, shape, rows, python, {
+          ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), batch: BATCH, lora: null },
+          ...{ threads: options.threads, beta: 0.1, lr: 1e-5, matmul: options.matmul },
+        });
+      }
+    });
+  }
+  return report.finish();
+};
+
+const about = (rows: Rows) =>
+  [
+    `A step is forward, backward, gradient norm, clip and AdamW on ${BATCH} examples, ${BATCH} pairs, or both (mix, λ = 0.5).`,
+    "A useful token is one that is not padding, each answer counted with its prompt, for every side alike.",
+    `Reference log-probs are cached on every side. Rows: ${rows.source}.`,
+    "Sides take turns step by step; a ratio is the median over steps of two sides' rates on the same batch.",
+    "Peak RSS is of a process that does this work alone.",
+  ].join(" ");
+
+/** A Python with PyTorch; null, told as skipped, where none was named and none is found. */
+function peerPython({ options }: Context, report: Report): Python | null {
+  if (options.peer === "none") return null;
+  try {
+    return findPython(options.python);
+  } catch (error) {
+    if (options.peer === "required" || options.python !== undefined) throw error;
+    report.skip("PyTorch", (error as Error).message);
+    return null;
+  }
+}
+
+/** One shape and kind of step: all sides, in turns. */
+async function measure(
+  { options, say }: Context,
+  report: Report,
+  shape: ShapeName,
+  rows: Rows,
+  python: Python | null,
+  base: Work,
+): Promise<void> {
+  const sides: Side[] = [];
+  const join = async (side: Side, name: string) => {
+    try {
+      await side.start();
+      sides.push(side);
+    } catch (error) {
+      side.participant.kill();
+      if (side.who === "ours" && side.dtype === "float32" && !side.lora) throw error; // what must work everywhere
+      report.skip(`${name} ${side.who}`, (error as Error).message);
+    }
+  };
+  try {
+    for (const lora of options.lora > 0 ? [0, options.lora] : [0]) {
+      for (const dtype of options.dtypes) {
+        const adapters = lora > 0 ? { rank: lora, alpha: lora, targets: LORA_TARGETS } : null;
+        const work = { ...base, dtype, lora: adapters };
+        const name = label(shape, base.kind, work.dtype, lora > 0);
+        await join(ourSide(work), name);
+        if (python === null) continue;
+        const peer = await fastest(peerSides(python, options, work), name, report, say);
+        if (peer !== null) sides.push(peer);
+        if (options.trl && base.kind !== "mix" && lora === 0) await join(trlSide(python, work), name);
+      }
+    }
+    for (let step = 0; step < options.steps; step++) {
+      for (const side of sides) await side.step(WARM_UP + step);
+      say(`${shape} ${base.kind}: ${step + 1} of ${options.steps} steps`);
+    }
+    await addEntries(report, shape, base.kind, sides, rows, options.steps);
+  } finally {
+    for (const { participant } of sides) participant.kill();
+  }
+}
+
+const label = (shape: string, kind: Kind, dtype: string, lora: boolean) =>
+  `${shape} ${kind} ${dtype}${lora ? " LoRA" : ""}`;
+
+/** Starts one after the other; the one with the fastest third step stays, the others end. */
+async function fastest(
+  candidates: Iterable<[string, Side]>,
+  name: string,
+  report: Report,
+  say: (line: string) => void,
+): Promise<Side | null> {
+  let best: Side | null = null;
+  for (const [how, side] of candidates) {
+    try {
+      await side.start();
+      await side.step(WARM_UP);
+      say(`${name} PyTorch, ${how}: ${side.seconds[WARM_UP]?.toFixed(3)} s a step`);
+      const wins = best === null || (side.seconds[WARM_UP] as number) < (best.seconds[WARM_UP] as number);
+      (wins ? best : side)?.participant.kill();
+      if (wins) best = side;
+    } catch (error) {
+      side.participant.kill();
+      report.skip(`${name} PyTorch, ${how}`, (error as Error).message);
+    }
+  }
+  return best;
+}
+
+async function addEntries(
+  report: Report,
+  shape: ShapeName,
+  kind: Kind,
+  sides: readonly Side[],
+  rows: Rows,
+  steps: number,
+): Promise<void> {
+  const batches = Math.floor(ROWS / BATCH);
+  const useful = Array.from({ length: steps }, (_, step) => {
+    const from = ((WARM_UP + step) % batches) * BATCH;
+    const batch = {
+      sft: kind === "dpo" ? [] : rows.sft.slice(from, from + BATCH),
+      dpo: kind === "sft" ? [] : rows.dpo.slice(from, from + BATCH),
+    };
+    return usefulTokens(batch);
+  });
+  const timed = (side: Side) => side.seconds.slice(WARM_UP, WARM_UP + steps);
+  const peaks = new Map<Side, number>();
+  for (const side of sides) {
+    const name = label(shape, kind, side.dtype, side.lora);
+    const seconds = timed(side);
+    const { peakRssBytes, tensorPeakBytes, workspaceBytes } = await side.participant.end();
+    peaks.set(side, peakRssBytes);
+    report.add({
+      name: `${name} ${side.who}`,
+      unit: "useful tokens/s",
+      better: "higher",
+      value: summarise(seconds.map((time, i) => (useful[i] as number) / time)),
+      facts: {
+        ...(kind === "sft" ? {} : { "pairs/s": summarise(seconds.map((time) => BATCH / time)).median }),
+        "s/step": summarise(seconds).median,
+        "peak RSS, MiB": peakRssBytes / MIB,
+        ...(tensorPeakBytes === undefined ? {} : { "tensors at most, MiB": tensorPeakBytes / MIB }),
+        ...(workspaceBytes === undefined ? {} : { "workspace, MiB": workspaceBytes / MIB }),
+        "first loss": side.losses[0] as number,
+        with: side.description,
+      },
+    });
+  }
+  for (const our of sides.filter(({ who }) => who === "ours")) {
+    const others = sides.filter(
+      ({ who, dtype, lora }) => who !== "ours" && dtype === our.dtype && lora === our.lora,
+    );
+    for (const other of others) {
+      const name = `${label(shape, kind, our.dtype, our.lora)} ours / ${other.who}`;
+      const goals = other.who === "PyTorch" && !our.lora;
+      const speed = goals ? speedGoal(shape, kind, our.dtype) : undefined;
+      const memory = goals ? memoryGoal(shape) : undefined;
+      const theirs = timed(other);
+      report.add({
+        name: `${name}, speed`,
+        unit: "ratio",
+        better: "higher",
+        value: summarise(timed(our).map((time, i) => (theirs[i] as number) / time)),
+        ...(speed === undefined ? {} : { goal: speed }),
+        facts: { "losses differ at most by": lossDifference(our, other) },
+      });
+      report.add({
+        name: `${name}, peak RSS`,
+        unit: "ratio",
+        better: "lower",
+        value: single((peaks.get(our) as number) / (peaks.get(other) as number)),
+        ...(memory === undefined ? {} : { goal: memory }),
+      });
+    }
+  }
+}
+
+/** Largest relative difference of the two sides' losses over all steps: they are meant to compute the same. */
+const lossDifference = (a: Side, b: Side) =>
+  Math.max(...a.losses.map((loss, i) => Math.abs(loss - (b.losses[i] ?? loss)) / Math.abs(loss)));
