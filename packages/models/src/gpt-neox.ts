@@ -22,7 +22,7 @@ import {
   readRope,
 } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
-import { block } from "./lifetime.js";
+import { attentionOn, block, type Recompute } from "./lifetime.js";
 import { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
@@ -100,6 +100,7 @@ export class GptNeoX implements LanguageModel {
   readonly head: Parameter;
   readonly linears: readonly Linear[];
   lora: Lora | null = null;
+  recompute: Recompute = "none";
   readonly #embedding: Parameter;
   readonly #layers: Layer[];
   readonly #norm: Affine;
@@ -164,31 +165,33 @@ export class GptNeoX implements LanguageModel {
 
   hiddenStates(input: ModelInput): Tensor {
     let x = embedding(input.ids, this.#embedding);
-    for (const layer of this.#layers) x = block(() => this.#layer(layer, x, input));
+    for (const layer of this.#layers) x = block(this.recompute, x, (h) => this.#layer(layer, h, input));
     return this.#normed(x, this.#norm);
   }
 
   #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const h = this.#attention(layer, this.#normed(x, layer.attentionNorm), x, input);
+    const h = this.#attention(layer, x, input);
     // parallel residual: x + attention(norm₁ x) + mlp(norm₂ x), else norm₂ sees the attention's sum
     return this.#mlp(layer, this.#normed(this.config.parallelResidual ? x : h, layer.mlpNorm), h);
   }
 
-  #attention(layer: Layer, x: Tensor, residual: Tensor, input: ModelInput): Tensor {
+  /** x + attention(norm₁ x) */
+  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
     const { heads, headSize } = this.config;
-    const qkv = rotary(
-      layer.queryKeyValue.forward(x),
-      input.positions,
-      this.#rotary.upTo(input.maxPosition),
-      { headSize, period: 3, rotated: 2 },
+    const turned = () => {
+      const qkv = layer.queryKeyValue.forward(this.#normed(x, layer.attentionNorm));
+      const tables = this.#rotary.upTo(input.maxPosition);
+      return [rotary(qkv, input.positions, tables, { headSize, period: 3, rotated: 2 })];
+    };
+    const o = attentionOn(this.recompute, turned, ([qkv]) =>
+      fusedAttention(qkv as Tensor, input, {
+        queryHeads: heads,
+        keyHeads: heads,
+        headSize,
+        scale: 1 / Math.sqrt(headSize),
+      }),
     );
-    const o = fusedAttention(qkv, input, {
-      queryHeads: heads,
-      keyHeads: heads,
-      headSize,
-      scale: 1 / Math.sqrt(headSize),
-    });
-    return layer.dense.forward(o, residual);
+    return layer.dense.forward(o, x);
   }
 
   #mlp(layer: Layer, x: Tensor, residual: Tensor): Tensor {

@@ -3,6 +3,7 @@ export type { JsonConfig } from "./config.js";
 export { createModel, type Weights } from "./create.js";
 export { GptNeoX, type GptNeoXConfig, readGptNeoXConfig } from "./gpt-neox.js";
 export type { LanguageModel, ModelInput } from "./language-model.js";
+export type { Recompute } from "./lifetime.js";
 export type { Linear } from "./linear.js";
 export { Llama, type LlamaConfig, readLlamaConfig } from "./llama.js";
 export {

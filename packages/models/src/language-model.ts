@@ -1,5 +1,6 @@
 /** What every architecture offers: flat rows in, hidden states out, and named parameters. */
 import type { AttentionSpans, Device, Parameter, Tensor } from "@outright/tensor";
+import type { Recompute } from "./lifetime.js";
 import type { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 
@@ -28,6 +29,8 @@ export interface LanguageModel {
   readonly linears: readonly Linear[];
   /** low-rank adapters on them (`addLora`), or null */
   lora: Lora | null;
+  /** what the backward pass computes again instead of keeping it; may be set at any time between steps */
+  recompute: Recompute;
   /** final hidden states after the last norm, [T, D] */
   hiddenStates(input: ModelInput): Tensor;
   dispose(): void;

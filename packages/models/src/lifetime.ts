@@ -1,9 +1,28 @@
-import { isRecording, scope } from "@outright/tensor";
+/** What stays in memory between a block's forward pass and its backward pass. */
+import { checkpoint, remade, segment, type Tensor } from "@outright/tensor";
 
 /**
- * Runs one block of a model. Without a tape its activations are freed at once, so that scoring and
- * generating need the memory of one block only; with a tape they stay for the backward pass.
+ * What the backward pass computes again instead of keeping it:
+ * - `none`: nothing; everything that it reads is kept
+ * - `attention`: what goes into attention (norm, projections, rotary embedding). Attention's own result is kept, so that its
+ *   cost, which grows with the square of the length, is not paid again; so is what the MLP needs
+ * - `block`: all; only each block's input is kept
  */
-export function block<R>(body: () => R): R {
-  return isRecording() ? body() : scope(body);
+export type Recompute = "none" | "block" | "attention";
+
+/**
+ * Runs one block of a model on x. Without a tape its activations are freed at once, so that scoring and
+ * generating need the memory of one block only; with a tape what the backward pass reads stays.
+ */
+export function block(recompute: Recompute, x: Tensor, body: (x: Tensor) => Tensor): Tensor {
+  return recompute === "block" ? checkpoint([x], () => body(x)) : segment(() => body(x));
+}
+
+/** Attention on what `inputs` makes; under `attention` that is made again for the backward pass. */
+export function attentionOn(
+  recompute: Recompute,
+  inputs: () => Tensor[],
+  attend: (made: readonly Tensor[]) => Tensor,
+): Tensor {
+  return recompute === "attention" ? remade(inputs, attend) : attend(inputs());
 }

@@ -15,7 +15,7 @@ import {
 } from "@outright/tensor";
 import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
-import { block } from "./lifetime.js";
+import { attentionOn, block, type Recompute } from "./lifetime.js";
 import { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
@@ -91,6 +91,7 @@ export class Llama implements LanguageModel {
   readonly head: Parameter;
   readonly linears: readonly Linear[];
   lora: Lora | null = null;
+  recompute: Recompute = "none";
   readonly #embedding: Parameter;
   readonly #layers: Layer[];
   readonly #norm: Parameter;
@@ -149,31 +150,36 @@ export class Llama implements LanguageModel {
 
   hiddenStates(input: ModelInput): Tensor {
     let x = embedding(input.ids, this.#embedding);
-    for (const layer of this.#layers) x = block(() => this.#layer(layer, x, input));
+    for (const layer of this.#layers) x = block(this.recompute, x, (h) => this.#layer(layer, h, input));
     return rmsNorm(x, this.#norm, this.config.normEps);
   }
 
   #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const h = this.#attention(layer, rmsNorm(x, layer.attentionNorm, this.config.normEps), x, input);
+    const h = this.#attention(layer, x, input);
     const normed = rmsNorm(h, layer.mlpNorm, this.config.normEps);
     const activated = siluGate(layer.gate.forward(normed), layer.up.forward(normed));
     return layer.down.forward(activated, h);
   }
 
-  #attention(layer: Layer, x: Tensor, residual: Tensor, input: ModelInput): Tensor {
+  /** x + attention(norm x) */
+  #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
     const { heads, keyHeads, headSize } = this.config;
     const tables = this.#rotary.upTo(input.maxPosition);
-    const turning = { headSize, period: 1, rotated: 1 };
-    const q = rotary(layer.q.forward(x), input.positions, tables, turning);
-    const k = rotary(layer.k.forward(x), input.positions, tables, turning);
-    const v = layer.v.forward(x);
-    const o = attention(q, k, v, input, {
-      queryHeads: heads,
-      keyHeads,
-      headSize,
-      scale: 1 / Math.sqrt(headSize),
-    });
-    return layer.o.forward(o, residual);
+    const turned = (projected: Tensor) =>
+      rotary(projected, input.positions, tables, { headSize, period: 1, rotated: 1 });
+    const projections = () => {
+      const normed = rmsNorm(x, layer.attentionNorm, this.config.normEps);
+      return [turned(layer.q.forward(normed)), turned(layer.k.forward(normed)), layer.v.forward(normed)];
+    };
+    const o = attentionOn(this.recompute, projections, ([q, k, v]) =>
+      attention(q as Tensor, k as Tensor, v as Tensor, input, {
+        queryHeads: heads,
+        keyHeads,
+        headSize,
+        scale: 1 / Math.sqrt(headSize),
+      }),
+    );
+    return layer.o.forward(o, x);
   }
 
   dispose(): void {

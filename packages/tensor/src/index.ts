@@ -23,5 +23,5 @@ export { type AdamWTensors, adamW, globalNorm } from "./ops/optimizer.js";
 export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
 export { gatherRows } from "./ops/rows.js";
 export { keep, scope } from "./scope.js";
-export { isRecording, Tape } from "./tape.js";
+export { checkpoint, isRecording, remade, segment, Tape } from "./tape.js";
 export { elements, Parameter, type ParameterOptions, type Shape, Tensor } from "./tensor.js";

@@ -138,6 +138,20 @@ export class Tensor {
     if (this.count > 0) this.device.native.fill(this.handle, value);
   }
 
+  /** Frees the values alone: shape and gradient stay, and `adopt` may give it values again. */
+  evict(): void {
+    if (this.#handle === null) return;
+    this.device.native.free(this.#handle);
+    this.#handle = null;
+  }
+
+  /** Takes over the buffer of a tensor of the same shape and dtype, which has none afterwards. */
+  adopt(other: Tensor): void {
+    this.evict();
+    this.#handle = other.#handle;
+    other.#handle = null;
+  }
+
   /** Frees the buffer, and that of the gradient; harmless when repeated. */
   dispose(): void {
     this.grad?.dispose();

@@ -2,6 +2,7 @@
 import {
   add,
   attention,
+  checkpoint,
   Device,
   embedding,
   fusedAttention,
@@ -11,9 +12,11 @@ import {
   linear,
   logprobHead,
   Parameter,
+  remade,
   rmsNorm,
   rotary,
   scope,
+  segment,
   siluGate,
   Tape,
   Tensor,
@@ -175,6 +178,85 @@ describe("tape", () => {
     expect(device.memory().liveBuffers).toBe(before);
     expect(gradient.disposed).toBe(false);
     expect(Math.max(...gradient.toFloat32())).not.toBe(0);
+  });
+});
+
+describe("less memory", () => {
+  /** A block with an attention that `recompute` says how to run. */
+  const graph = (x: Tensor, w: Parameter, out: Parameter, recompute: "none" | "attention" | "block") => {
+    const turned = () => [
+      rotary(linear(x, w), positions(), tables(), { headSize: 4, period: 3, rotated: 2 }),
+    ];
+    const attend = ([qkv]: readonly Tensor[]) =>
+      fusedAttention(qkv as Tensor, spans(), { queryHeads: 2, keyHeads: 2, headSize: 4, scale: 0.5 });
+    const body = () => {
+      const o = recompute === "attention" ? remade(turned, attend) : attend(turned());
+      return add(gelu(linear(o, out), "tanh"), x);
+    };
+    return recompute === "block" ? checkpoint([x], body) : segment(body);
+  };
+  const run = (recompute: "none" | "attention" | "block") => {
+    const table = parameter("table", [6, 5], 1);
+    const w = parameter("w", [24, 5], 2);
+    const out = parameter("out", [5, 8], 3);
+    const live = () => device.memory().liveBytes;
+    const base = live();
+    let kept = 0;
+    const result = scope(() => {
+      const tape = new Tape();
+      const y = tape.record(() => {
+        const x = embedding(Tensor.from(device, Int32Array.of(0, 1, 2, 3, 4, 5)), table);
+        return graph(graph(x, w, out, recompute), w, out, recompute);
+      });
+      kept = live() - base;
+      tape.backward(y, Tensor.from(device, values(y.count, 9), y.shape));
+      return y.toFloat32();
+    });
+    const parameters = [table, w, out];
+    const gradients = parameters.map((p) => p.gradient().toFloat32());
+    expect(live() - base).toBe(parameters.reduce((bytes, p) => bytes + 4 * p.count, 0));
+    for (const p of parameters) p.dispose();
+    return { result, gradients, kept };
+  };
+
+  it("checkpoint and remade give the same bits and keep less", () => {
+    const none = run("none");
+    for (const recompute of ["attention", "block"] as const) {
+      const again = run(recompute);
+      expect(again.result).toEqual(none.result);
+      expect(again.gradients).toEqual(none.gradients);
+    }
+    expect(run("attention").kept).toBeLessThan(none.kept);
+    expect(run("block").kept).toBeLessThan(run("attention").kept);
+  });
+
+  it("an output that no backward reads is freed with its segment", () => {
+    const w = parameter("w", [4, 4], 1);
+    scope(() => {
+      const x = Tensor.from(device, values(8, 1), [2, 4]);
+      const tape = new Tape();
+      const unread: Tensor[] = [];
+      const y = tape.record(() =>
+        segment(() => {
+          const a = linear(x, w);
+          const b = add(a, x);
+          unread.push(a);
+          return gelu(b, "exact");
+        }),
+      );
+      expect(unread.map(({ disposed }) => disposed)).toEqual([true]);
+      tape.backward(y, Tensor.from(device, values(8, 2), [2, 4]));
+    });
+    w.dispose();
+  });
+
+  it("a checkpoint sends nothing back where nothing wants a gradient", () => {
+    scope(() => {
+      const x = Tensor.from(device, values(8, 1), [2, 4]);
+      const tape = new Tape();
+      const y = tape.record(() => checkpoint([x], () => gelu(x, "exact")));
+      expect([y.requiresGrad, tape.length]).toEqual([false, 0]);
+    });
   });
 });
 

@@ -79,6 +79,7 @@ class Run {
     );
     const tokenizer = await loadTokenizer(config.model);
     const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed);
+    model.recompute = config.recompute;
     try {
       this.#checkModel(tokenizer, model);
       const objectives = await this.#prepareObjectives(tokenizer, model);

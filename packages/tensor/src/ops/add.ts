@@ -9,9 +9,15 @@ export function add(a: Tensor, b: Tensor): Tensor {
   expectSide("add", "the number of elements of b", b.count, a.count);
   const y = Tensor.like(a);
   native.add(a.handle, b.handle, y.handle, y.count);
-  recordBackward(y, [a, b], [], (dy) => {
-    passGradient(a, dy);
-    passGradient(b, dy);
-  });
+  recordBackward(
+    y,
+    [a, b],
+    [],
+    (dy) => {
+      passGradient(a, dy);
+      passGradient(b, dy);
+    },
+    [],
+  );
   return y;
 }

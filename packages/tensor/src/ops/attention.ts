@@ -71,36 +71,42 @@ function attend(
     C,
     scale,
   );
-  recordBackward(o, [q, k, v], [lse], (dout) => {
-    const fused = q === k;
-    const dq = target(q);
-    const dk = fused ? dq : target(k);
-    const dv = fused ? dq : target(v);
-    if (dk.accumulate !== dq.accumulate || dv.accumulate !== dq.accumulate) {
-      throw new Error("attention: q, k and v must not be used by other operations");
-    }
-    native.attentionBackward(
-      dout.handle,
-      q.handle,
-      k.handle,
-      v.handle,
-      layout,
-      o.handle,
-      lse.handle,
-      start.handle,
-      skipFrom.handle,
-      skipTo.handle,
-      dq.tensor.handle,
-      dk.tensor.handle,
-      dv.tensor.handle,
-      T,
-      H,
-      G,
-      C,
-      scale,
-      dq.accumulate,
-    );
-  });
+  recordBackward(
+    o,
+    [q, k, v],
+    [lse],
+    (dout) => {
+      const fused = q === k;
+      const dq = target(q);
+      const dk = fused ? dq : target(k);
+      const dv = fused ? dq : target(v);
+      if (dk.accumulate !== dq.accumulate || dv.accumulate !== dq.accumulate) {
+        throw new Error("attention: q, k and v must not be used by other operations");
+      }
+      native.attentionBackward(
+        dout.handle,
+        q.handle,
+        k.handle,
+        v.handle,
+        layout,
+        o.handle,
+        lse.handle,
+        start.handle,
+        skipFrom.handle,
+        skipTo.handle,
+        dq.tensor.handle,
+        dk.tensor.handle,
+        dv.tensor.handle,
+        T,
+        H,
+        G,
+        C,
+        scale,
+        dq.accumulate,
+      );
+    },
+    [q, k, v, o],
+  );
   return o;
 }
 

@@ -9,9 +9,15 @@ export function embedding(ids: Tensor, table: Tensor): Tensor {
   const [V, D] = matrix("embedding", "table", table);
   const y = Tensor.like(table, [T, D]);
   native.embedding(ids.handle, table.handle, y.handle, T, D, V);
-  recordBackward(y, [table], [], (dy) => {
-    const dtable = gradientOf(table);
-    if (dtable !== null) native.embeddingBackward(ids.handle, dy.handle, dtable.tensor.handle, T, D, V);
-  });
+  recordBackward(
+    y,
+    [table],
+    [],
+    (dy) => {
+      const dtable = gradientOf(table);
+      if (dtable !== null) native.embeddingBackward(ids.handle, dy.handle, dtable.tensor.handle, T, D, V);
+    },
+    [],
+  );
   return y;
 }

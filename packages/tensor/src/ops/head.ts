@@ -16,24 +16,30 @@ export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
   const logp = Tensor.float32(h.device, [N]);
   const lse = Tensor.float32(h.device, [N]);
   native.logprobHead(h.handle, w.handle, targets.handle, logp.handle, lse.handle, 0, N, D, V);
-  recordBackward(logp, [h, w], [lse], (g) => {
-    const dw = gradientOf(w);
-    const dh = gradientOf(h) ?? { tensor: Tensor.like(h), accumulate: false };
-    native.logprobHeadBackward(
-      h.handle,
-      w.handle,
-      targets.handle,
-      lse.handle,
-      logp.handle,
-      g.handle,
-      0,
-      dh.tensor.handle,
-      dw?.tensor.handle ?? 0,
-      N,
-      D,
-      V,
-      dh.accumulate,
-    );
-  });
+  recordBackward(
+    logp,
+    [h, w],
+    [lse],
+    (g) => {
+      const dw = gradientOf(w);
+      const dh = gradientOf(h) ?? { tensor: Tensor.like(h), accumulate: false };
+      native.logprobHeadBackward(
+        h.handle,
+        w.handle,
+        targets.handle,
+        lse.handle,
+        logp.handle,
+        g.handle,
+        0,
+        dh.tensor.handle,
+        dw?.tensor.handle ?? 0,
+        N,
+        D,
+        V,
+        dh.accumulate,
+      );
+    },
+    [h, w, logp],
+  );
   return logp;
 }

@@ -14,7 +14,7 @@ export function linear(
   residual: Tensor | null = null,
 ): Tensor {
   const y = linearForward(x, w, b, residual);
-  recordBackward(y, [x, w, b, residual], [], (dy) => linearBackward(dy, x, w, b, residual));
+  recordBackward(y, [x, w, b, residual], [], (dy) => linearBackward(dy, x, w, b, residual), [x, w]);
   return y;
 }
 

@@ -39,7 +39,7 @@ export function adaptedLinear(
   if (scale !== 1) native.scale(h.handle, scale, h.count);
   native.linear(h.handle, b.handle, 0, y.handle, y.handle, M, N, R);
 
-  recordBackward(y, [x, w, bias, residual, a, b], [h], (dy) => {
+  const backward = (dy: Tensor) => {
     linearBackward(dy, x, w, bias, residual);
     const db = gradientOf(b);
     if (db !== null) native.linearBackwardWeight(dy.handle, h.handle, db.tensor.handle, 0, M, N, R);
@@ -63,7 +63,8 @@ export function adaptedLinear(
     using part = Tensor.like(x);
     native.linearBackwardInput(dh.handle, a.handle, part.handle, M, R, K, false);
     native.dropout(part.handle, dx.tensor.handle, part.count, dropout.p, dropout.seed, true);
-  });
+  };
+  recordBackward(y, [x, w, bias, residual, a, b], [h], backward, [x, w, a, b]);
   return y;
 }
 

@@ -10,21 +10,27 @@ export function rmsNorm(x: Tensor, w: Tensor, eps: number): Tensor {
   const y = Tensor.like(x, [T, D]);
   const rstd = Tensor.float32(x.device, [T]);
   native.rmsNorm(x.handle, w.handle, y.handle, rstd.handle, T, D, eps);
-  recordBackward(y, [x, w], [rstd], (dy) => {
-    const dx = writable(x);
-    const dw = gradientOf(w);
-    native.rmsNormBackward(
-      dy.handle,
-      x.handle,
-      w.handle,
-      rstd.handle,
-      dx.tensor.handle,
-      dw?.tensor.handle ?? 0,
-      T,
-      D,
-      dx.accumulate,
-    );
-  });
+  recordBackward(
+    y,
+    [x, w],
+    [rstd],
+    (dy) => {
+      const dx = writable(x);
+      const dw = gradientOf(w);
+      native.rmsNormBackward(
+        dy.handle,
+        x.handle,
+        w.handle,
+        rstd.handle,
+        dx.tensor.handle,
+        dw?.tensor.handle ?? 0,
+        T,
+        D,
+        dx.accumulate,
+      );
+    },
+    [x, w],
+  );
   return y;
 }
 
@@ -38,24 +44,30 @@ export function layerNorm(x: Tensor, w: Tensor, b: Tensor, eps: number): Tensor 
   const mean = Tensor.float32(x.device, [T]);
   const rstd = Tensor.float32(x.device, [T]);
   native.layerNorm(x.handle, w.handle, b.handle, y.handle, mean.handle, rstd.handle, T, D, eps);
-  recordBackward(y, [x, w, b], [mean, rstd], (dy) => {
-    const dx = writable(x);
-    const dw = gradientOf(w);
-    const db = gradientOf(b);
-    native.layerNormBackward(
-      dy.handle,
-      x.handle,
-      w.handle,
-      mean.handle,
-      rstd.handle,
-      dx.tensor.handle,
-      dw?.tensor.handle ?? 0,
-      db?.tensor.handle ?? 0,
-      T,
-      D,
-      dx.accumulate,
-    );
-  });
+  recordBackward(
+    y,
+    [x, w, b],
+    [mean, rstd],
+    (dy) => {
+      const dx = writable(x);
+      const dw = gradientOf(w);
+      const db = gradientOf(b);
+      native.layerNormBackward(
+        dy.handle,
+        x.handle,
+        w.handle,
+        mean.handle,
+        rstd.handle,
+        dx.tensor.handle,
+        dw?.tensor.handle ?? 0,
+        db?.tensor.handle ?? 0,
+        T,
+        D,
+        dx.accumulate,
+      );
+    },
+    [x, w],
+  );
   return y;
 }
 

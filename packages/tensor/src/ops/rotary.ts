@@ -46,9 +46,15 @@ export function rotary(x: Tensor, positions: Tensor, tables: RotaryTables, heads
     );
   const y = Tensor.like(x);
   turn(x, y, false, false);
-  recordBackward(y, [x], [], (dy) => {
-    const dx = gradientOf(x);
-    if (dx !== null) turn(dy, dx.tensor, true, dx.accumulate);
-  });
+  recordBackward(
+    y,
+    [x],
+    [],
+    (dy) => {
+      const dx = gradientOf(x);
+      if (dx !== null) turn(dy, dx.tensor, true, dx.accumulate);
+    },
+    [],
+  );
   return y;
 }

@@ -9,10 +9,16 @@ export function gatherRows(x: Tensor, rows: Tensor): Tensor {
   const N = rows.count;
   const y = Tensor.like(x, [N, D]);
   native.gatherRows(x.handle, rows.handle, y.handle, N, T, D);
-  recordBackward(y, [x], [], (dy) => {
-    const dx = gradientOf(x);
-    if (dx !== null)
-      native.gatherRowsBackward(dy.handle, rows.handle, dx.tensor.handle, N, T, D, dx.accumulate);
-  });
+  recordBackward(
+    y,
+    [x],
+    [],
+    (dy) => {
+      const dx = gradientOf(x);
+      if (dx !== null)
+        native.gatherRowsBackward(dy.handle, rows.handle, dx.tensor.handle, N, T, D, dx.accumulate);
+    },
+    [],
+  );
   return y;
 }

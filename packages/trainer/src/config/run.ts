@@ -7,8 +7,8 @@ export function stringifyConfig(config: RunConfig): string {
   return stringify(config, { lineWidth: 0 });
 }
 
-/** Keys that change no number of a run: where and how often it is kept, and on how many threads it is computed. */
-const FREE_KEYS = ["out", "threads", "checkpoint"];
+/** Keys that change no number of a run: where and how often it is kept, on how many threads and in how much memory it is computed. */
+const FREE_KEYS = ["out", "threads", "checkpoint", "recompute"];
 
 /** Dotted keys in which two configs differ and that change a run's results; sorted. */
 export function resultKeysThatDiffer(a: RunConfig, b: RunConfig): string[] {

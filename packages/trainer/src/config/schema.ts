@@ -264,6 +264,12 @@ export const configSchema = z
       .describe(
         "Tokens that go through the model at once: auto or a number. Less saves memory; the loss is the same.",
       ),
+    recompute: z
+      .enum(["none", "attention", "block"])
+      .default("none")
+      .describe(
+        "What the backward pass computes again instead of keeping it: none, attention (what goes into it), or block (all but each block's input). Saves memory, costs time, changes no bit.",
+      ),
     order: z
       .enum(["shuffle", "file"])
       .default("shuffle")

@@ -115,6 +115,8 @@ export interface RunConfig {
   maxLength: number;
   truncate: TruncateRule;
   tokensPerMicroBatch: number | "auto";
+  /** what the backward pass computes again instead of keeping it */
+  recompute: "none" | "attention" | "block";
   order: "shuffle" | "file";
   optimizer: OptimizerConfig;
   schedule: ScheduleConfig;
