@@ -6,7 +6,6 @@ import {
   type Device,
   embedding,
   fusedAttention,
-  gelu,
   layerNorm,
   type Parameter,
   type ParameterOptions,
@@ -195,7 +194,7 @@ export class GptNeoX implements LanguageModel {
   }
 
   #mlp(layer: Layer, x: Tensor, residual: Tensor): Tensor {
-    return layer.down.forward(gelu(layer.up.forward(x), this.config.activation), residual);
+    return layer.down.forward(layer.up.forwardGelu(x, this.config.activation), residual);
   }
 
   #normed(x: Tensor, { weight, bias }: Affine): Tensor {

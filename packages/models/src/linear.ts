@@ -1,5 +1,5 @@
 /** A linear layer of a model: what LoRA can be put on. */
-import { adaptedLinear, linear, type Parameter, type Tensor } from "@outright/tensor";
+import { adaptedLinear, gelu, linear, linearGelu, type Parameter, type Tensor } from "@outright/tensor";
 import type { LoraAdapter } from "./lora.js";
 import type { Initial, ParameterSet } from "./parameters.js";
 
@@ -30,5 +30,12 @@ export class Linear {
     return lowRank === null
       ? linear(x, this.weight, this.bias, residual)
       : adaptedLinear(x, this.weight, this.bias, lowRank, residual);
+  }
+
+  /** gelu(forward(x)) */
+  forwardGelu(x: Tensor, form: "exact" | "tanh"): Tensor {
+    return (this.adapter?.active() ?? null) === null
+      ? linearGelu(x, this.weight, this.bias, form)
+      : gelu(this.forward(x), form);
   }
 }

@@ -5,6 +5,11 @@ import type { DeviceInfo, DeviceOptions, MemoryStats, NativeDevice } from "./nat
 export class Device {
   readonly native: NativeDevice;
   readonly info: DeviceInfo;
+  /**
+   * Most bytes in which the log-prob head keeps exponentials of its logits from the forward to the backward pass; the
+   * rest of the vocabulary is computed again. 0 keeps none.
+   */
+  headCacheBytes = 256 * 2 ** 20;
 
   private constructor(native: NativeDevice) {
     this.native = native;

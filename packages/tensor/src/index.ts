@@ -8,7 +8,7 @@ export { add } from "./ops/add.js";
 export { type AttentionHeads, type AttentionSpans, attention, fusedAttention } from "./ops/attention.js";
 export { embedding } from "./ops/embedding.js";
 export { logprobHead } from "./ops/head.js";
-export { linear } from "./ops/linear.js";
+export { linear, linearGelu } from "./ops/linear.js";
 export { adaptedLinear, type LowRank, mergeLowRank } from "./ops/lora.js";
 export {
   type DpoSigmoidOptions,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { hashModelDirectory, type ModelDirectory, openModelDirectory } from "@outright/checkpoint";
 import { counterRandom } from "@outright/data";
 import { createModel, type LanguageModel } from "@outright/models";
-import type { Device } from "@outright/tensor";
+import type { Device, ParameterOptions } from "@outright/tensor";
 
 export interface LoadedModel {
   model: LanguageModel;
@@ -12,6 +12,7 @@ export interface LoadedModel {
 
 /**
  * @param init "pretrained" reads the weights; "random" draws them from `seed`, config.json is enough
+ * @param options of all parameters: dtype, and whether bfloat16 ones get a float32 master to train on
  * @throws one line naming the directory and what is wrong with it
  */
 export function loadModel(
@@ -19,6 +20,7 @@ export function loadModel(
   path: string,
   init: "pretrained" | "random" = "pretrained",
   seed = 0,
+  options: ParameterOptions = {},
 ): LoadedModel {
   const directory = openModelDirectory(path);
   const source = directory.weights;
@@ -30,7 +32,7 @@ export function loadModel(
       init === "random" || source === null
         ? { random: (stream: string) => counterRandom(seed, stream) }
         : { from: source };
-    return { model: createModel(device, directory.config, weights), directory };
+    return { model: createModel(device, directory.config, weights, options), directory };
   } catch (error) {
     throw error instanceof Error && !error.message.startsWith(path)
       ? new Error(`${path}: ${error.message}`)

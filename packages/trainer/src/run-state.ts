@@ -141,11 +141,21 @@ function refuseOtherReference(
   });
 }
 
-/** A model's weights as they go into files. */
-export function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
+/** What the optimizer goes on from: weights at full precision. */
+function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
   return parameters.map((parameter) => ({
     name: parameter.name,
     dtype: "F32",
+    shape: parameter.shape,
+    data: () => parameter.precise().toFloat32(),
+  }));
+}
+
+/** A model's weights as it computes with them. */
+export function modelTensors(parameters: readonly Parameter[]): TensorSource[] {
+  return parameters.map((parameter) => ({
+    name: parameter.name,
+    dtype: parameter.dtype === "bfloat16" ? "BF16" : "F32",
     shape: parameter.shape,
     data: () => parameter.toFloat32(),
   }));

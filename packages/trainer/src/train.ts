@@ -15,7 +15,7 @@ import { openDevice } from "./open-device.js";
 import { AdamW } from "./optimizer.js";
 import { plannedSteps, runPolicy } from "./policy-plan.js";
 import { prepareReferences } from "./reference/prepare.js";
-import { type Counters, parameterTensors, restoreRun, saveRun, type Trained } from "./run-state.js";
+import { type Counters, modelTensors, restoreRun, saveRun, type Trained } from "./run-state.js";
 import { trainStep } from "./step.js";
 import { microBatchTokens } from "./tokens.js";
 
@@ -78,7 +78,10 @@ class Run {
       `device: ${this.#device.info.hardware}; ${this.#device.info.matmul}; ${this.#device.info.threads} threads`,
     );
     const tokenizer = await loadTokenizer(config.model);
-    const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed);
+    const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed, {
+      dtype: config.dtype,
+      master: config.optimizer.masters ?? true,
+    });
     model.recompute = config.recompute;
     try {
       this.#checkModel(tokenizer, model);
@@ -91,14 +94,14 @@ class Run {
       const trained: Trained = {
         model,
         objectives,
-        optimizer: new AdamW(model.parameters, config.optimizer),
+        optimizer: new AdamW(model.parameters, config.optimizer, config.seed),
         policy: runPolicy(config),
       };
       const result = await this.#loop(trained);
       if (result.reason === "finished") {
         saveModelDirectory(this.#directory.paths.model, {
-          config: { ...directory.config, ...savedDtype(directory.config) },
-          tensors: parameterTensors(model.parameters),
+          config: { ...directory.config, ...savedDtype(directory.config, config.dtype) },
+          tensors: modelTensors(model.parameters),
           copyFrom: config.model,
         });
       }
@@ -332,7 +335,10 @@ class Run {
   }
 }
 
-/** The weights are saved as float32; transformers 5 calls that key "dtype", earlier versions "torch_dtype". */
-function savedDtype(config: Readonly<Record<string, unknown>>): Record<string, string> {
-  return "dtype" in config ? { dtype: "float32" } : { torch_dtype: "float32" };
+/** The weights are saved as the run holds them; transformers 5 calls that key "dtype", earlier versions "torch_dtype". */
+function savedDtype(
+  config: Readonly<Record<string, unknown>>,
+  dtype: RunConfig["dtype"],
+): Record<string, string> {
+  return "dtype" in config ? { dtype } : { torch_dtype: dtype };
 }

@@ -60,3 +60,25 @@ export function linearBackward(
     native.linearBackwardInput(dy.handle, w.handle, dx.tensor.handle, M, N, K, dx.accumulate);
   if (residual !== null) passGradient(residual, dy);
 }
+
+/**
+ * y = gelu(x wᵀ + b) in one pass over the product ("exact": u Φ(u); "tanh": its usual approximation), the same bits as
+ * `gelu(linear(x, w, b))`.
+ */
+export function linearGelu(x: Tensor, w: Tensor, b: Tensor | null, form: "exact" | "tanh"): Tensor {
+  const { native } = x.device;
+  const [M, K] = matrix("linearGelu", "x", x);
+  const [N, inner] = matrix("linearGelu", "w", w);
+  expectSide("linearGelu", "the inner side of w", inner, K);
+  const u = Tensor.like(x, [M, N]);
+  const y = Tensor.like(x, [M, N]);
+  const tanh = form === "tanh";
+  native.linearGelu(x.handle, w.handle, b?.handle ?? 0, u.handle, y.handle, M, N, K, tanh);
+  const backward = (dy: Tensor) => {
+    using du = Tensor.like(u);
+    native.geluBackward(dy.handle, u.handle, du.handle, u.count, tanh, false);
+    linearBackward(du, x, w, b, null);
+  };
+  recordBackward(y, [x, w, b], [u], backward, [x, w]);
+  return y;
+}

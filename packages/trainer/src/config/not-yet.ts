@@ -25,8 +25,8 @@ export function takeNotYet(input: Record<string, unknown>): ConfigProblem[] {
       "not available yet; leave it out, and give objectives `template: paper` for the authors' prompts";
     refuse(input, "paperCompatible", ["paperCompatible"], message);
   }
-  if (input.dtype === "bfloat16" || input.dtype === "float16") {
-    refuse(input, "dtype", ["dtype"], `${input.dtype} is not available yet; use float32`);
+  if (input.dtype === "float16") {
+    refuse(input, "dtype", ["dtype"], "float16 is not available; use bfloat16 or float32");
   }
   for (const [name, objective] of entries(input.objectives)) {
     const loss = child(objective, "loss");

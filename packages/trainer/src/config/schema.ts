@@ -171,6 +171,12 @@ const optimizer = z
       .default(0)
       .describe("Decoupled weight decay, scaled by the learning rate."),
     clip: z.number().min(0).default(1).describe("Largest global gradient norm; 0 = no clipping."),
+    masters: z
+      .boolean()
+      .default(true)
+      .describe(
+        "With dtype bfloat16: keep float32 masters of the weights; false saves their memory and rounds each update stochastically.",
+      ),
   })
   .prefault({})
   .describe("The optimizer.");
@@ -231,10 +237,10 @@ export const configSchema = z
       .default("auto")
       .describe("auto, cpu, cuda or cuda:N. Only auto falls back to another device."),
     dtype: z
-      .enum(["float32"])
+      .enum(["float32", "bfloat16"])
       .default("float32")
       .describe(
-        "Of weights and activations. float32 is the only one yet; bfloat16 will come and become the default.",
+        "Of weights and activations. bfloat16 is about twice as fast where the processor multiplies it (doctor tells) and takes half the memory for them; losses, gradients of weights, moments and the weights that the optimizer updates stay float32.",
       ),
     threads: countOrZero("Worker threads; 0 = one per physical core. Changes no result.").default(0),
     matmul: z

@@ -85,6 +85,8 @@ export interface OptimizerConfig {
   weightDecay: number;
   /** global gradient norm above which gradients are scaled down; 0 = no clipping */
   clip: number;
+  /** of bfloat16 weights: whether float32 masters are kept (default); else updates are rounded stochastically */
+  masters?: boolean;
 }
 
 export interface ScheduleConfig {
@@ -102,7 +104,8 @@ export interface RunConfig {
   init: "pretrained" | "random";
   /** "auto", "cpu", "cuda" or "cuda:N" */
   device: string;
-  dtype: "float32";
+  /** of weights and activations; statistics, losses, moments and what the optimizer updates are float32 always */
+  dtype: "float32" | "bfloat16";
   /** 0 = one per physical core */
   threads: number;
   matmul: "auto" | "onednn" | "portable";

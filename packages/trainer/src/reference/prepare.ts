@@ -70,7 +70,10 @@ export async function prepareReferences(
   ];
   const total = parts.reduce((sum, part) => sum + part.missing.length, 0);
   if (total > 0) {
-    const { model } = loadModel(device, path, init, config.seed);
+    const { model } = loadModel(device, path, init, config.seed, {
+      dtype: config.dtype,
+      trainable: false,
+    });
     try {
       let before = 0;
       for (const { cache, examples, missing } of parts) {
