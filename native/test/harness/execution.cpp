@@ -1,5 +1,6 @@
 #include "execution.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace outright::test {
@@ -13,22 +14,57 @@ std::vector<unsigned char> Pack(const std::vector<T>& values) {
   return bytes;
 }
 
+// bfloat16 numbers are the upper halves of float32 ones.
+std::vector<uint16_t> UpperHalves(const std::vector<float>& values) {
+  std::vector<uint16_t> halves;
+  for (const float value : values) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    halves.push_back(static_cast<uint16_t>(bits >> 16));
+  }
+  return halves;
+}
+
 std::vector<unsigned char> Contents(const Argument& argument, int32_t dtype) {
   if (dtype == OUTRIGHT_INT32) return Pack(argument.integers);
   if (argument.host) return Pack(argument.values);
-  if (dtype != OUTRIGHT_FLOAT32) {
+  if (dtype != argument.dtype) {
     return std::vector<unsigned char>(argument.values.size() * static_cast<size_t>(DtypeBytes(dtype)));
   }
-  return Pack(std::vector<float>(argument.values.begin(), argument.values.end()));
+  const std::vector<float> floats(argument.values.begin(), argument.values.end());
+  return dtype == OUTRIGHT_BFLOAT16 ? Pack(UpperHalves(floats)) : Pack(floats);
+}
+
+double Element(const unsigned char* bytes, int32_t dtype, size_t i) {
+  if (dtype == OUTRIGHT_FLOAT64) {
+    double value;
+    std::memcpy(&value, bytes + i * sizeof value, sizeof value);
+    return value;
+  }
+  uint32_t bits = 0;
+  if (dtype == OUTRIGHT_BFLOAT16) {
+    uint16_t half;
+    std::memcpy(&half, bytes + i * sizeof half, sizeof half);
+    bits = static_cast<uint32_t>(half) << 16;
+  } else {
+    std::memcpy(&bits, bytes + i * sizeof bits, sizeof bits);
+  }
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return static_cast<double>(value);
 }
 
 }  // namespace
 
-Execution::Execution(const Device& device, const Case& c, int32_t float_dtype) : device_(device), case_(c) {
+Execution::Execution(const Device& device, const Case& c, std::optional<int32_t> other)
+    : device_(device), case_(c) {
+  const bool any_stored = std::any_of(c.arguments.begin(), c.arguments.end(),
+                                      [](const Argument& argument) { return argument.stored; });
   int64_t shift = static_cast<int64_t>(c.seed() % 16);
   for (const Argument& argument : c.arguments) {
     if (argument.absent) continue;
-    const int32_t dtype = argument.dtype == OUTRIGHT_FLOAT32 ? float_dtype : argument.dtype;
+    const bool replaced = any_stored ? argument.stored : argument.dtype == OUTRIGHT_FLOAT32;
+    const int32_t dtype = replaced ? other.value_or(argument.dtype) : argument.dtype;
     // Every buffer starts at another offset from a cache line; half of the cases have aligned ones.
     shift = (c.seed() & 16) != 0 ? 0 : (shift + 5) % 16;
     buffers_[argument.name] = std::make_unique<GuardedBuffer>(device, dtype, argument.count(),
@@ -78,15 +114,7 @@ std::vector<double> Execution::Read(const std::string& name) const {
   const GuardedBuffer& buffer = *buffers_.at(name);
   const std::vector<unsigned char> bytes = buffer.Download();
   std::vector<double> values(static_cast<size_t>(buffer.tensor().count));
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (buffer.tensor().dtype == OUTRIGHT_FLOAT64) {
-      std::memcpy(&values[i], bytes.data() + i * sizeof(double), sizeof(double));
-    } else {
-      float value;
-      std::memcpy(&value, bytes.data() + i * sizeof(float), sizeof value);
-      values[i] = static_cast<double>(value);
-    }
-  }
+  for (size_t i = 0; i < values.size(); ++i) values[i] = Element(bytes.data(), buffer.tensor().dtype, i);
   return values;
 }
 

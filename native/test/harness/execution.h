@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,9 +15,9 @@ namespace outright::test {
 
 class Execution {
  public:
-  // `float_dtype` replaces the dtype of the device's float tensors (support mode); their contents are then
-  // zero.
-  Execution(const Device& device, const Case& c, int32_t float_dtype = OUTRIGHT_FLOAT32);
+  // `other` replaces the dtype of weights and activations, of all float32 tensors where there are none
+  // (support mode); their contents are then zero.
+  Execution(const Device& device, const Case& c, std::optional<int32_t> other = std::nullopt);
 
   // `change` may alter the tensors just before the call.
   outright_status Run(const std::function<void(Call&)>& change = nullptr);

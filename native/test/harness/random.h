@@ -2,9 +2,12 @@
 // its seed whatever ran before it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace outright::test {
@@ -68,6 +71,21 @@ class Random {
 // What a float32 buffer keeps of the values.
 inline std::vector<double> AsFloat32(std::vector<double> values) {
   for (double& value : values) value = static_cast<double>(static_cast<float>(value));
+  return values;
+}
+
+// What a bfloat16 buffer keeps of the values: the nearest of 8 bits of precision, ties to even. By way of
+// float32, as backends round.
+inline std::vector<double> AsBfloat16(std::vector<double> values) {
+  values = AsFloat32(std::move(values));
+  for (double& value : values) {
+    if (value == 0.0 || !std::isfinite(value)) continue;
+    int exponent = 0;
+    std::frexp(value, &exponent);
+    const double unit = std::ldexp(1.0, std::max(exponent - 8, -133));  // of the last place kept
+    value = std::nearbyint(value / unit) * unit;
+    if (std::fabs(value) >= 0x1p128) value = std::copysign(std::numeric_limits<double>::infinity(), value);
+  }
   return values;
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <set>
@@ -32,19 +33,34 @@ std::vector<double> Added(const Case& c, const std::string& gradient, std::vecto
   return after;
 }
 
+// What the differences of objectives of size 1 cannot see: 1e-16 over the step.
+constexpr double kDifferenceNoise = 1e-11;
+
 std::string CheckSlope(const std::string& whose, const std::string& what, double difference, double slope,
                        double size, double tolerance) {
   const double error = std::fabs(slope - difference);
-  if (error <= tolerance * (size + std::fabs(difference))) return "";
+  if (error <= tolerance * (size + std::fabs(difference)) + kDifferenceNoise) return "";
   char text[200];
   std::snprintf(text, sizeof text, " %.9g, finite difference %.9g, error %.3g of its size (allowed %.3g)",
                 slope, difference, error / (size + std::fabs(difference)), tolerance);
   return whose + " gradient by " + what + text;
 }
 
-// Saved activations are float32, hence no tighter.
+// Saved statistics are float32, hence no tighter.
 constexpr double kOracleTolerance = 2e-6;
 constexpr double kBackendTolerance = 5e-5;
+
+// What rounding the sum to bfloat16 does to what was added, relative to its size. In float32 it is nothing.
+double Rounding(const Case& c, const std::string& gradient, double size) {
+  for (const Argument& argument : c.arguments) {
+    if (argument.name != gradient || argument.dtype != OUTRIGHT_BFLOAT16) continue;
+    double largest = size;
+    if (argument.role == Role::kInOut)
+      for (const double value : argument.values) largest = std::max(largest, std::fabs(value));
+    return size == 0.0 ? 0.0 : kBfloat16Rounding * (1.0 + largest / size);
+  }
+  return 0.0;
+}
 
 std::string CheckDerivative(const Case& c, const Derivative& derivative, Values& oracle,
                             const Execution& execution) {
@@ -56,6 +72,9 @@ std::string CheckDerivative(const Case& c, const Derivative& derivative, Values&
   double squares = 0.0;
   for (const double value : from_oracle) squares += value * value;
   const double size = std::sqrt(squares / static_cast<double>(count));
+  const double oracle_tolerance = kOracleTolerance + c.backward_rounding;
+  const double backend_tolerance =
+      kBackendTolerance + c.backward_rounding + Rounding(c, derivative.gradient, size);
 
   // Three random directions see every element at once; single elements say where it is wrong.
   Random random(c.seed() + Hash(derivative.input));
@@ -85,10 +104,10 @@ std::string CheckDerivative(const Case& c, const Derivative& derivative, Values&
     }
     const double expected_size = size * std::sqrt(length);
     std::string failure =
-        CheckSlope("the oracle's", what, difference, oracle_slope, expected_size, kOracleTolerance);
+        CheckSlope("the oracle's", what, difference, oracle_slope, expected_size, oracle_tolerance);
     if (failure.empty()) {
       failure =
-          CheckSlope("the backend's", what, difference, backend_slope, expected_size, kBackendTolerance);
+          CheckSlope("the backend's", what, difference, backend_slope, expected_size, backend_tolerance);
     }
     if (!failure.empty()) return failure;
   }

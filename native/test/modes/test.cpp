@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <functional>
 #include <set>
+#include <utility>
 
 #include "common.h"
 
@@ -27,17 +28,20 @@ std::string CheckRefused(const Device& device, const Case& c, const Execution& e
 std::string CompareOutputs(const Case& c, const Execution& execution, Values& expected, double* used) {
   for (const Argument& argument : c.arguments) {
     if (!IsCompared(argument)) continue;
+    const Tolerance allowed = argument.Allowed();
     const Comparison comparison =
-        Compare(expected.Find(argument.name).values, execution.Read(argument.name), argument.tolerance);
+        Compare(expected.Find(argument.name).values, execution.Read(argument.name), allowed);
     if (!comparison.failure.empty()) return argument.name + ": " + comparison.failure;
-    *used = std::max({*used, comparison.normalised / argument.tolerance.normalised,
-                      comparison.worst / argument.tolerance.worst});
+    *used = std::max({*used, comparison.normalised / allowed.normalised, comparison.worst / allowed.worst});
   }
   return "";
 }
 
-// A tensor that is one element short or of another dtype is refused before anything is written.
+// A tensor that is one element short or of another dtype is refused before anything is written: weights and
+// activations that do not have one dtype, too.
 std::string CheckArguments(Device& device, const Case& c) {
+  const auto stored = std::count_if(c.arguments.begin(), c.arguments.end(),
+                                    [](const Argument& argument) { return argument.stored; });
   for (const Argument& argument : c.arguments) {
     if (argument.absent || argument.host) continue;
     const auto refuses = [&](const std::string& what, const std::function<void(outright_tensor&)>& spoil) {
@@ -55,6 +59,11 @@ std::string CheckArguments(Device& device, const Case& c) {
       tensor.dtype = tensor.dtype == OUTRIGHT_INT32 ? OUTRIGHT_FLOAT32 : OUTRIGHT_INT32;
     });
     if (!wrong.empty()) return wrong;
+    if (!argument.stored || stored < 2) continue;
+    wrong = refuses("of another storage type than the others", [](outright_tensor& tensor) {
+      tensor.dtype = tensor.dtype == OUTRIGHT_BFLOAT16 ? OUTRIGHT_FLOAT32 : OUTRIGHT_BFLOAT16;
+    });
+    if (!wrong.empty()) return wrong;
   }
   return "";
 }
@@ -62,11 +71,12 @@ std::string CheckArguments(Device& device, const Case& c) {
 }  // namespace
 
 void RunTest(const Suite& suite, Device& device, const Options& options, Tally& tally) {
-  std::set<std::string> operations;
+  std::set<std::pair<std::string, int32_t>> seen;
   for (const Entry& entry : suite.cases) {
     if (!Selected(options, entry.op, entry.name)) continue;
-    if (operations.insert(entry.op).second) {
-      tally.Record(entry.op, "argument checks", Guarded([&]() -> std::string {
+    if (seen.insert({entry.op, entry.storage}).second) {
+      tally.Record(entry.op, std::string("argument checks in ") + DtypeName(entry.storage),
+                   Guarded([&]() -> std::string {
                      const Case c = entry.build();
                      return c.argument_checks ? CheckArguments(device, c) : "";
                    }),

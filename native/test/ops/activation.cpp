@@ -24,7 +24,7 @@ void FillSilu(Case& c, int64_t count, std::vector<double> gate, std::vector<doub
   c.Output("y", count, kElement);
   c.run = [=](const Call& a) { return a.api.silu_gate(a.device, a("gate"), a("up"), a("y"), count); };
   c.oracle = [=](Values& a) { oracle::SiluGate(a["gate"], a["up"], a["y"], count); };
-  c.work = {6.0 * static_cast<double>(count), 12.0 * static_cast<double>(count)};
+  c.work = {6.0 * static_cast<double>(count), c.Bytes(3 * count)};
 }
 
 void FillSiluBackward(Case& c, int64_t count, std::vector<double> dy, std::vector<double> gate, Random& r,
@@ -47,7 +47,7 @@ void FillSiluBackward(Case& c, int64_t count, std::vector<double> dy, std::vecto
     oracle::SiluGate(a["gate"], a["up"], y.data(), count);
     return Weigh(a["dy"], y);
   };
-  c.work = {14.0 * static_cast<double>(count), 20.0 * static_cast<double>(count)};
+  c.work = {14.0 * static_cast<double>(count), c.Bytes(5 * count)};
 }
 
 void FillGelu(Case& c, int64_t count, std::vector<double> x, bool tanh) {
@@ -55,7 +55,7 @@ void FillGelu(Case& c, int64_t count, std::vector<double> x, bool tanh) {
   c.Output("y", count, kElement);
   c.run = [=](const Call& a) { return a.api.gelu(a.device, a("x"), a("y"), count, tanh); };
   c.oracle = [=](Values& a) { oracle::Gelu(a["x"], a["y"], count, tanh); };
-  c.work = {10.0 * static_cast<double>(count), 8.0 * static_cast<double>(count)};
+  c.work = {10.0 * static_cast<double>(count), c.Bytes(2 * count)};
 }
 
 void FillGeluBackward(Case& c, int64_t count, std::vector<double> dy, std::vector<double> x, Random& r,
@@ -73,7 +73,7 @@ void FillGeluBackward(Case& c, int64_t count, std::vector<double> dy, std::vecto
     oracle::Gelu(a["x"], y.data(), count, tanh);
     return Weigh(a["dy"], y);
   };
-  c.work = {16.0 * static_cast<double>(count), 12.0 * static_cast<double>(count)};
+  c.work = {16.0 * static_cast<double>(count), c.Bytes(3 * count)};
 }
 
 // Huge values make the objective so large that its differences lose their digits.
@@ -219,7 +219,7 @@ void AddActivation(Suite& suite) {
     c.Input("b", r.Normal(large));
     c.Output("y", large);
     c.run = [=](const Call& a) { return a.api.add(a.device, a("a"), a("b"), a("y"), large); };
-    c.work = {static_cast<double>(large), 12.0 * static_cast<double>(large)};
+    c.work = {static_cast<double>(large), c.Bytes(3 * large)};
   });
 }
 

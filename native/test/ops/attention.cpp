@@ -138,8 +138,8 @@ void FillForward(Case& c, const Heads& heads, const Row& row, const Projections&
   const Names names = Buffers(heads, "");
   AddProjections(c, heads, p);
   AddSpans(c, row);
-  c.Output("o", shape.T * shape.H * shape.C, {7e-7, 7e-6, 0.0});
-  c.Output("lse", shape.T * shape.H, {3e-7, 3e-6, 1.0});
+  c.Output("o", shape.T * shape.H * shape.C, WithRoundedFactors(c, {7e-7, 7e-6, 0.0}));
+  c.Output32("lse", shape.T * shape.H, {3e-7, 3e-6, 1.0});
   c.run = [=](const Call& a) {
     const outright_head_layout layout = Abi(at);
     return a.api.attention(a.device, a(names.q), a(names.k), a(names.v), &layout, a("o"), a("lse"),
@@ -150,11 +150,12 @@ void FillForward(Case& c, const Heads& heads, const Row& row, const Projections&
     oracle::Attention(a[names.q], a[names.k], a[names.v], at, a["o"], a["lse"], SpansOf(a), shape);
   };
   c.work.flops = 4.0 * VisiblePairs(row) * static_cast<double>(shape.H * shape.C);
-  c.work.bytes = 4.0 * static_cast<double>(shape.T * shape.C * (2 * shape.H + 2 * shape.G));
+  c.work.bytes = c.Bytes(shape.T * shape.C * (2 * shape.H + 2 * shape.G));
 }
 
-void FillBackward(Case& c, const Heads& heads, const Row& row, const Projections& p, std::vector<double> dout,
+void FillBackward(Case& c, const Heads& heads, const Row& row, Projections p, std::vector<double> dout,
                   Random& r, bool accumulate) {
+  p = {c.Stored(std::move(p.q)), c.Stored(std::move(p.k)), c.Stored(std::move(p.v))};
   const oracle::AttentionShape shape{row.T(), heads.H, heads.G, heads.C, heads.Scale()};
   const Placement place = Place(heads, row.T());
   const oracle::HeadLayout at = place.at;
@@ -170,9 +171,9 @@ void FillBackward(Case& c, const Heads& heads, const Row& row, const Projections
   c.Input("dout", std::move(dout));
   AddProjections(c, heads, p);
   c.Input("o", std::move(o));
-  c.Input("lse", std::move(lse));
+  c.Input32("lse", std::move(lse));
   AddSpans(c, row);
-  const Tolerance tolerance{1.5e-6, 4e-5, 0.0};
+  const Tolerance tolerance = WithRoundedFactors(c, {1.5e-6, 4e-5, 0.0});
   // Gaps in a padded layout keep what they hold, so there the buffers start with numbers rather than NaN.
   const auto gradient = [&](const std::string& name, int64_t count) {
     if (heads.layout == Layout::kPadded) {
@@ -203,6 +204,7 @@ void FillBackward(Case& c, const Heads& heads, const Row& row, const Projections
     if (fused) c.derivatives = {{"qkv", "dqkv"}};
     if (!fused) c.derivatives = {{"q", "dq"}, {"k", "dk"}, {"v", "dv"}};
   }
+  if (c.InBfloat16()) c.backward_rounding = 8.0 * kBfloat16Rounding;  // of o, and of factors
   c.objective = [=](Values& a) {
     std::vector<double> output = Zeros(shape.T * shape.H * shape.C);
     std::vector<double> unused = Zeros(shape.T * shape.H);
@@ -211,7 +213,7 @@ void FillBackward(Case& c, const Heads& heads, const Row& row, const Projections
     return Weigh(a["dout"], output);
   };
   c.work.flops = 10.0 * VisiblePairs(row) * static_cast<double>(shape.H * shape.C);
-  c.work.bytes = 4.0 * static_cast<double>(shape.T * shape.C * (4 * shape.H + 4 * shape.G));
+  c.work.bytes = c.Bytes(shape.T * shape.C * (4 * shape.H + 4 * shape.G));
 }
 
 void AddBoth(Suite& suite, const std::string& name, const Heads& heads, const Row& row) {
@@ -396,19 +398,21 @@ struct Arrangement {
 
 struct Results {
   std::vector<unsigned char> o, lse;
+  int64_t element_bytes;  // of o
 };
 
-Results RunArranged(Device& device, const Heads& heads, const Projections& base,
+Results RunArranged(Device& device, int32_t storage, const Heads& heads, const Projections& base,
                     const Arrangement& arrangement) {
   Projections p;
   p.q = PickRows(base.q, heads.H * heads.C, arrangement.from);
   p.k = PickRows(base.k, heads.G * heads.C, arrangement.from);
   p.v = PickRows(base.v, heads.G * heads.C, arrangement.from);
   Case c;
+  c.storage = storage;
   FillForward(c, heads, arrangement.row, p);
   Execution execution(device, c);
   if (execution.Run() != OUTRIGHT_OK) throw std::runtime_error(device.LastError());
-  return {execution.Bytes("o"), execution.Bytes("lse")};
+  return {execution.Bytes("o"), execution.Bytes("lse"), DtypeBytes(storage)};
 }
 
 // "" when `count` tokens from `at` in `a` have the bits of those from `b_at` in `b`.
@@ -417,12 +421,14 @@ std::string SameTokens(const Heads& heads, const Results& a, int64_t at, const R
   for (int64_t i = 0; i < count; ++i) {
     const auto differs = [&](const std::vector<unsigned char>& x, const std::vector<unsigned char>& y,
                              int64_t width) {
-      const size_t bytes = static_cast<size_t>(width) * sizeof(float);
+      const size_t bytes = static_cast<size_t>(width);
       return std::memcmp(x.data() + static_cast<size_t>(at + i) * bytes,
                          y.data() + static_cast<size_t>(b_at + i) * bytes, bytes) != 0;
     };
-    if (differs(a.o, b.o, heads.H * heads.C)) return "o of token " + std::to_string(i) + " differs: " + what;
-    if (differs(a.lse, b.lse, heads.H)) return "lse of token " + std::to_string(i) + " differs: " + what;
+    if (differs(a.o, b.o, heads.H * heads.C * a.element_bytes))
+      return "o of token " + std::to_string(i) + " differs: " + what;
+    if (differs(a.lse, b.lse, heads.H * DtypeBytes(OUTRIGHT_FLOAT32)))
+      return "lse of token " + std::to_string(i) + " differs: " + what;
   }
   return "";
 }
@@ -438,16 +444,16 @@ void Append(std::vector<int64_t>& to, const std::vector<int64_t>& more) {
 }
 
 // A document alone, and behind or before others.
-std::string CheckPacking(Device& device, const Heads& heads) {
+std::string CheckPacking(Device& device, int32_t storage, const Heads& heads) {
   Random random(Hash("attention packing " + heads.Name()));
   constexpr int64_t kLength = 77;
   const Projections base = RandomProjections(heads, kLength + 100, random);
-  const Results alone = RunArranged(device, heads, base, {Documents({kLength}), Range(0, kLength)});
+  const Results alone = RunArranged(device, storage, heads, base, {Documents({kLength}), Range(0, kLength)});
   for (const int64_t before : {1, 3, 8, 16, 31, 64, 100}) {
     Arrangement packed{Documents({before, kLength, 9}), Range(kLength, kLength + before)};
     Append(packed.from, Range(0, kLength));
     Append(packed.from, Range(kLength, kLength + 9));
-    const Results results = RunArranged(device, heads, base, packed);
+    const Results results = RunArranged(device, storage, heads, base, packed);
     const std::string wrong = SameTokens(heads, alone, 0, results, before, kLength,
                                          "alone and behind " + std::to_string(before) + " other tokens");
     if (!wrong.empty()) return wrong;
@@ -456,7 +462,7 @@ std::string CheckPacking(Device& device, const Heads& heads) {
 }
 
 // A pair with a shared prompt against prompt + chosen and prompt + rejected on their own.
-std::string CheckSharedPrompt(Device& device, const Heads& heads) {
+std::string CheckSharedPrompt(Device& device, int32_t storage, const Heads& heads) {
   for (const auto& [prompt, chosen, rejected, before] : std::vector<std::array<int64_t, 4>>{
            {9, 5, 7, 0}, {1, 3, 2, 4}, {40, 33, 17, 11}, {64, 64, 64, 64}, {13, 1, 30, 5}}) {
     Random random(Hash("attention sharing " + heads.Name()));
@@ -473,9 +479,10 @@ std::string CheckSharedPrompt(Device& device, const Heads& heads) {
     Arrangement second{Documents({prompt + rejected}), prompt_tokens};
     Append(second.from, rejected_tokens);
 
-    const Results together = RunArranged(device, heads, base, shared);
-    const Results first_alone = RunArranged(device, heads, base, {Documents({answers}), Range(0, answers)});
-    const Results second_alone = RunArranged(device, heads, base, second);
+    const Results together = RunArranged(device, storage, heads, base, shared);
+    const Results first_alone =
+        RunArranged(device, storage, heads, base, {Documents({answers}), Range(0, answers)});
+    const Results second_alone = RunArranged(device, storage, heads, base, second);
     const std::string sizes = Shape(prompt, chosen, rejected);
     std::string wrong =
         SameTokens(heads, first_alone, 0, together, before, answers, "prompt + chosen of " + sizes);
@@ -489,11 +496,15 @@ std::string CheckSharedPrompt(Device& device, const Heads& heads) {
 }
 
 void AddInvariants(Suite& suite) {
-  for (const Heads& heads : {Heads{8, 2, 16}, Heads{3, 3, 5}, Heads{2, 1, 64}}) {
-    suite.invariants.push_back({"attention", "packed = unpacked, " + heads.Name(),
-                                [=](Device& d) { return CheckPacking(d, heads); }});
-    suite.invariants.push_back({"attention", "shared prompt = unshared, " + heads.Name(),
-                                [=](Device& d) { return CheckSharedPrompt(d, heads); }});
+  for (const int32_t storage : {OUTRIGHT_FLOAT32, OUTRIGHT_BFLOAT16}) {
+    if (storage == OUTRIGHT_BFLOAT16 && !kBfloat16Attention) continue;
+    for (const Heads& heads : {Heads{8, 2, 16}, Heads{3, 3, 5}, Heads{2, 1, 64}}) {
+      const std::string name = heads.Name() + " " + DtypeName(storage);
+      suite.invariants.push_back({"attention", "packed = unpacked, " + name,
+                                  [=](Device& d) { return CheckPacking(d, storage, heads); }});
+      suite.invariants.push_back({"attention", "shared prompt = unshared, " + name,
+                                  [=](Device& d) { return CheckSharedPrompt(d, storage, heads); }});
+    }
   }
 }
 

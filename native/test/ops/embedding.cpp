@@ -19,13 +19,13 @@ void FillForward(Case& c, const TableShape& s, std::vector<int32_t> ids, std::ve
     return a.api.embedding(a.device, a("ids"), a("table"), a("y"), s.T, s.D, s.V);
   };
   c.oracle = [s](Values& a) { oracle::Embedding(a.Ints("ids"), a["table"], a["y"], s.T, s.D); };
-  c.work = {0.0, 8.0 * static_cast<double>(s.T * s.D)};
+  c.work = {0.0, c.Bytes(2 * s.T * s.D)};
 }
 
 void FillBackward(Case& c, const TableShape& s, std::vector<int32_t> ids, Random& r) {
   c.Ints("ids", std::move(ids));
   c.Input("dy", r.Normal(s.T * s.D));
-  c.InOut("dtable", r.Normal(s.V * s.D));
+  c.InOut32("dtable", r.Normal(s.V * s.D));
   c.HostInput("table", r.Normal(s.V * s.D));
   c.run = [s](const Call& a) {
     return a.api.embedding_backward(a.device, a("ids"), a("dy"), a("dtable"), s.T, s.D, s.V);
@@ -37,7 +37,7 @@ void FillBackward(Case& c, const TableShape& s, std::vector<int32_t> ids, Random
     oracle::Embedding(a.Ints("ids"), a["table"], y.data(), s.T, s.D);
     return Weigh(a["dy"], y);
   };
-  c.work = {static_cast<double>(s.T * s.D), 12.0 * static_cast<double>(s.T * s.D)};
+  c.work = {static_cast<double>(s.T * s.D), c.Bytes(s.T * s.D) + 8.0 * static_cast<double>(s.T * s.D)};
 }
 
 void AddInvalidIds(Suite& suite) {
@@ -84,16 +84,9 @@ void AddEmbedding(Suite& suite) {
   Random random(Hash("embedding rows"));
   const auto ids = random.Integers(40, 31);
   const auto table = random.Normal(31 * 9);
-  suite.families.push_back(
-      {"embedding",
-       "40x9x31",
-       40,
-       [=](const std::vector<int64_t>& rows) {
-         Case c;
-         FillForward(c, {static_cast<int64_t>(rows.size()), 9, 31}, PickRows(ids, 1, rows), table);
-         return c;
-       },
-       {"y"}});
+  suite.AddFamily("embedding", "40x9x31", 40, {"y"}, [=](Case& c, const std::vector<int64_t>& rows) {
+    FillForward(c, {static_cast<int64_t>(rows.size()), 9, 31}, PickRows(ids, 1, rows), table);
+  });
 
   const TableShape s{2048, 512, 50304};
   suite.AddPerf("embedding", s.Name(),

@@ -10,7 +10,7 @@ struct HeadShape {
   int64_t N, D, V;
   std::string Name() const { return Shape(N, D, V); }
   double Flops() const { return 2.0 * static_cast<double>(N) * static_cast<double>(D * V); }
-  double Bytes() const { return 4.0 * static_cast<double>((N + V) * D); }
+  int64_t Read() const { return (N + V) * D; }
 };
 
 // Logits of size about `spread`, whatever D.
@@ -24,8 +24,8 @@ void FillForward(Case& c, const HeadShape& s, std::vector<double> h, std::vector
   c.Input("h", std::move(h));
   c.Input("w", std::move(w));
   c.Ints("targets", std::move(targets));
-  c.Output("logp", s.N, {3e-7, 1.2e-6, logit_size});
-  c.Output("lse", s.N, {3e-7, 1.2e-6, logit_size});
+  c.Output32("logp", s.N, {3e-7, 1.2e-6, logit_size});
+  c.Output32("lse", s.N, {3e-7, 1.2e-6, logit_size});
   c.run = [s](const Call& a) {
     return a.api.logprob_head(a.device, a("h"), a("w"), a("targets"), a("logp"), a("lse"), nullptr, s.N, s.D,
                               s.V);
@@ -33,26 +33,26 @@ void FillForward(Case& c, const HeadShape& s, std::vector<double> h, std::vector
   c.oracle = [s](Values& a) {
     oracle::LogprobHead(a["h"], a["w"], a.Ints("targets"), a["logp"], a["lse"], s.N, s.D, s.V);
   };
-  c.work = {s.Flops(), s.Bytes()};
+  c.work = {s.Flops(), c.Bytes(s.Read())};
 }
 
 void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vector<double> w,
                   std::vector<int32_t> targets, std::vector<double> g, Random& r, bool accumulate,
                   bool frozen) {
-  h = AsFloat32(std::move(h));
-  w = AsFloat32(std::move(w));
+  h = c.Stored(std::move(h));
+  w = c.Stored(std::move(w));
   std::vector<double> logp = Zeros(s.N);
   std::vector<double> lse = Zeros(s.N);
   oracle::LogprobHead(h.data(), w.data(), targets.data(), logp.data(), lse.data(), s.N, s.D, s.V);
   c.Input("h", std::move(h));
   c.Input("w", std::move(w));
   c.Ints("targets", std::move(targets));
-  c.Input("lse", std::move(lse));
-  c.Input("logp", std::move(logp));
-  c.Input("g", std::move(g));
-  const Tolerance tolerance{2e-6, 2e-5, 0.0};
+  c.Input32("lse", std::move(lse));
+  c.Input32("logp", std::move(logp));
+  c.Input32("g", std::move(g));
+  const Tolerance tolerance = WithRoundedFactors(c, {2e-6, 2e-5, 0.0});
   c.Gradient("dh", r.Normal(s.N * s.D), accumulate, tolerance);
-  c.InOut("dw", r.Normal(s.V * s.D), tolerance).absent = frozen;
+  c.InOut32("dw", r.Normal(s.V * s.D), tolerance).absent = frozen;
   c.run = [=](const Call& a) {
     return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"),
                                        nullptr, a("dh"), a("dw"), s.N, s.D, s.V, accumulate);
@@ -65,13 +65,14 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
     c.derivatives = {{"h", "dh"}};
     if (!frozen) c.derivatives.push_back({"w", "dw"});
   }
+  if (c.InBfloat16()) c.backward_rounding = 8.0 * kBfloat16Rounding;  // of factors
   c.objective = [=](Values& a) {
     std::vector<double> values = Zeros(s.N);
     std::vector<double> unused = Zeros(s.N);
     oracle::LogprobHead(a["h"], a["w"], a.Ints("targets"), values.data(), unused.data(), s.N, s.D, s.V);
     return Weigh(a["g"], values);
   };
-  c.work = {(frozen ? 2.0 : 3.0) * s.Flops(), 2.0 * s.Bytes()};
+  c.work = {(frozen ? 2.0 : 3.0) * s.Flops(), 2.0 * c.Bytes(s.Read())};
 }
 
 void AddShape(Suite& suite, const HeadShape& s, bool light) {
@@ -134,7 +135,7 @@ void AddSpecialValues(Suite& suite) {
     suite.Add("logprob_head_backward", name, [=](Case& c, Random& r) {
       FillBackward(c, s, Filled(s.N * s.D, 1.0), dominated(r, by), std::vector<int32_t>(11, 5), r.Normal(s.N),
                    r, false, false);
-      c.Find("dh").tolerance = {2e-5, 2e-4, 0.0};
+      c.Find("dh").tolerance = WithRoundedFactors(c, {2e-5, 2e-4, 0.0});
       c.derivatives.clear();
     });
   }
@@ -270,28 +271,18 @@ void AddFamilies(Suite& suite) {
     const auto w = Weights(s, random);
     const auto g = random.Normal(s.N);
     const auto targets = random.Integers(s.N, s.V);
-    suite.families.push_back({"logprob_head",
-                              s.Name(),
-                              s.N,
-                              [=](const std::vector<int64_t>& rows) {
-                                Case c;
-                                const HeadShape part{static_cast<int64_t>(rows.size()), s.D, s.V};
-                                FillForward(c, part, PickRows(h, s.D, rows), w, PickRows(targets, 1, rows));
-                                return c;
-                              },
-                              {"logp", "lse"}});
-    suite.families.push_back({"logprob_head_backward",
-                              s.Name(),
-                              s.N,
-                              [=](const std::vector<int64_t>& rows) {
-                                Case c;
-                                Random unused(0);
-                                const HeadShape part{static_cast<int64_t>(rows.size()), s.D, s.V};
-                                FillBackward(c, part, PickRows(h, s.D, rows), w, PickRows(targets, 1, rows),
-                                             PickRows(g, 1, rows), unused, false, false);
-                                return c;
-                              },
-                              {"dh"}});
+    suite.AddFamily("logprob_head", s.Name(), s.N, {"logp", "lse"},
+                    [=](Case& c, const std::vector<int64_t>& rows) {
+                      const HeadShape part{static_cast<int64_t>(rows.size()), s.D, s.V};
+                      FillForward(c, part, PickRows(h, s.D, rows), w, PickRows(targets, 1, rows));
+                    });
+    suite.AddFamily("logprob_head_backward", s.Name(), s.N, {"dh"},
+                    [=](Case& c, const std::vector<int64_t>& rows) {
+                      Random unused(0);
+                      const HeadShape part{static_cast<int64_t>(rows.size()), s.D, s.V};
+                      FillBackward(c, part, PickRows(h, s.D, rows), w, PickRows(targets, 1, rows),
+                                   PickRows(g, 1, rows), unused, false, false);
+                    });
   }
 }
 
@@ -326,16 +317,16 @@ void AddHead(Suite& suite) {
       c.Input("h", Zeros(s.N * s.D));
       c.Input("w", Weights(s, r));
       c.Ints("targets", r.Integers(s.N, s.V));
-      c.Input("lse", Filled(s.N, std::log(static_cast<double>(s.V))));
-      c.Input("logp", Filled(s.N, -std::log(static_cast<double>(s.V))));
-      c.Input("g", r.Normal(s.N));
+      c.Input32("lse", Filled(s.N, std::log(static_cast<double>(s.V))));
+      c.Input32("logp", Filled(s.N, -std::log(static_cast<double>(s.V))));
+      c.Input32("g", r.Normal(s.N));
       c.Output("dh", s.N * s.D);
-      c.InOut("dw", Zeros(s.V * s.D));
+      c.InOut32("dw", Zeros(s.V * s.D));
       c.run = [=](const Call& a) {
         return a.api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"),
                                            a("g"), nullptr, a("dh"), a("dw"), s.N, s.D, s.V, 0);
       };
-      c.work = {3.0 * s.Flops(), 2.0 * s.Bytes()};
+      c.work = {3.0 * s.Flops(), 2.0 * c.Bytes(s.Read())};
     });
   }
 }

@@ -1,5 +1,6 @@
 #include "../oracle/linear.h"
 
+#include "../oracle/activation.h"
 #include "ops.h"
 
 namespace outright::test {
@@ -10,7 +11,7 @@ struct LinearShape {
   int64_t M, N, K;
   std::string Name() const { return Shape(M, N, K); }
   double Flops() const { return 2.0 * static_cast<double>(M * N) * static_cast<double>(K); }
-  double Bytes() const { return 4.0 * static_cast<double>(M * K + N * K + M * N); }
+  int64_t Elements() const { return M * K + N * K + M * N; }
 };
 
 // Sums of `terms` products of unit-size numbers.
@@ -26,7 +27,43 @@ void FillForward(Case& c, const LinearShape& s, std::vector<double> x, std::vect
     return a.api.linear(a.device, a("x"), a("w"), a("b"), a("r"), a("y"), s.M, s.N, s.K);
   };
   c.oracle = [s](Values& a) { oracle::Linear(a["x"], a["w"], a["b"], a["y"], s.M, s.N, s.K); };
-  c.work = {s.Flops(), s.Bytes()};
+  c.work = {s.Flops(), c.Bytes(s.Elements())};
+}
+
+// What the output is added to: a tensor of its own, or the output itself.
+void AddResidual(Case& c, const LinearShape& s, std::vector<double> r, bool in_place) {
+  if (in_place) {
+    Argument& y = c.Find("y");
+    y.role = Role::kInOut;
+    y.values = c.Stored(std::move(r));
+    c.run = [s](const Call& a) {
+      return a.api.linear(a.device, a("x"), a("w"), a("b"), a("y"), a("y"), s.M, s.N, s.K);
+    };
+  } else {
+    c.Input("r", std::move(r));
+  }
+  c.oracle = [s, in_place](Values& a) {
+    const std::vector<double> residual = a.Find(in_place ? "y" : "r").values;
+    oracle::Linear(a["x"], a["w"], a["b"], a["y"], s.M, s.N, s.K);
+    for (size_t i = 0; i < residual.size(); ++i) a["y"][i] += residual[i];
+  };
+}
+
+void FillGelu(Case& c, const LinearShape& s, Random& r, bool bias, bool tanh) {
+  c.Input("x", r.Normal(s.M * s.K));
+  c.Input("w", r.Normal(s.N * s.K, 1.0 / Root(s.K)));
+  c.Input("b", r.Normal(s.N)).absent = !bias;
+  c.Output("u", s.M * s.N, {8e-7, 8e-6, 1.0});
+  c.Output("y", s.M * s.N, WithRoundedFactors(c, {8e-7, 8e-6, 1.0}));  // of u, or of u rounded
+  c.run = [=](const Call& a) {
+    return a.api.linear_gelu(a.device, a("x"), a("w"), a("b"), a("u"), a("y"), s.M, s.N, s.K, tanh);
+  };
+  c.oracle = [=](Values& a) {
+    oracle::Linear(a["x"], a["w"], a["b"], a["u"], s.M, s.N, s.K);
+    oracle::Gelu(a["u"], a["y"], s.M * s.N, tanh);
+  };
+  c.argument_checks = kBfloat16Linear;  // two operations one after the other write u before they look at y
+  c.work = {s.Flops(), c.Bytes(s.Elements() + s.M * s.N)};
 }
 
 void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> w,
@@ -47,15 +84,15 @@ void FillBackwardInput(Case& c, const LinearShape& s, std::vector<double> dy, st
     oracle::Linear(a["x"], a["w"], nullptr, y.data(), s.M, s.N, s.K);
     return Weigh(a["dy"], y);
   };
-  c.work = {s.Flops(), s.Bytes()};
+  c.work = {s.Flops(), c.Bytes(s.Elements())};
 }
 
 void FillBackwardWeight(Case& c, const LinearShape& s, std::vector<double> dy, std::vector<double> x,
                         Random& random, bool bias) {
   c.Input("dy", std::move(dy));
   c.Input("x", std::move(x));
-  c.InOut("dw", random.Normal(s.N * s.K), SumTolerance(s.M));
-  c.InOut("db", random.Normal(s.N), SumTolerance(s.M)).absent = !bias;
+  c.InOut32("dw", random.Normal(s.N * s.K), SumTolerance(s.M));
+  c.InOut32("db", random.Normal(s.N), SumTolerance(s.M)).absent = !bias;
   c.HostInput("w", random.Normal(s.N * s.K));
   c.HostInput("b", random.Normal(s.N));
   c.run = [s](const Call& a) {
@@ -73,13 +110,24 @@ void FillBackwardWeight(Case& c, const LinearShape& s, std::vector<double> dy, s
     oracle::Linear(a["x"], a["w"], a["b"], y.data(), s.M, s.N, s.K);
     return Weigh(a["dy"], y);
   };
-  c.work = {s.Flops(), s.Bytes() + 4.0 * static_cast<double>(s.N * s.K)};
+  c.work = {s.Flops(), c.Bytes(s.M * (s.N + s.K)) + 8.0 * static_cast<double>(s.N * s.K)};
 }
 
 void AddShape(Suite& suite, const LinearShape& s, bool bias) {
   suite.Add("linear", s.Name() + (bias ? " bias" : ""), [=](Case& c, Random& r) {
     FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), bias);
   });
+  for (const bool in_place : {false, true}) {
+    suite.Add("linear", s.Name() + (bias ? " bias" : "") + " added to r" + (in_place ? ", in place" : ""),
+              [=](Case& c, Random& r) {
+                FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), bias);
+                AddResidual(c, s, r.Normal(s.M * s.N), in_place);
+              });
+  }
+  for (const bool tanh : {false, true}) {
+    suite.Add("linear_gelu", s.Name() + (bias ? " bias" : "") + (tanh ? " tanh" : " exact"),
+              [=](Case& c, Random& r) { FillGelu(c, s, r, bias, tanh); });
+  }
   for (const bool accumulate : {false, true}) {
     suite.Add("linear_backward_input", s.Name() + Accumulating(accumulate), [=](Case& c, Random& r) {
       FillBackwardInput(c, s, r.Normal(s.M * s.N), r.Normal(s.N * s.K), r, accumulate);
@@ -142,27 +190,15 @@ void AddFamilies(Suite& suite) {
     const auto w = random.Normal(s.N * s.K);
     const auto b = random.Normal(s.N);
     const auto dy = random.Normal(s.M * s.N);
-    suite.families.push_back({"linear",
-                              s.Name(),
-                              s.M,
-                              [=](const std::vector<int64_t>& rows) {
-                                Case c;
-                                const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
-                                FillForward(c, part, PickRows(x, s.K, rows), w, b, true);
-                                return c;
-                              },
-                              {"y"}});
-    suite.families.push_back({"linear_backward_input",
-                              s.Name(),
-                              s.M,
-                              [=](const std::vector<int64_t>& rows) {
-                                Case c;
-                                Random unused(0);
-                                const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
-                                FillBackwardInput(c, part, PickRows(dy, s.N, rows), w, unused, false);
-                                return c;
-                              },
-                              {"dx"}});
+    suite.AddFamily("linear", s.Name(), s.M, {"y"}, [=](Case& c, const std::vector<int64_t>& rows) {
+      FillForward(c, {static_cast<int64_t>(rows.size()), s.N, s.K}, PickRows(x, s.K, rows), w, b, true);
+    });
+    suite.AddFamily("linear_backward_input", s.Name(), s.M, {"dx"},
+                    [=](Case& c, const std::vector<int64_t>& rows) {
+                      Random unused(0);
+                      const LinearShape part{static_cast<int64_t>(rows.size()), s.N, s.K};
+                      FillBackwardInput(c, part, PickRows(dy, s.N, rows), w, unused, false);
+                    });
   }
 }
 
@@ -199,6 +235,8 @@ void AddLinear(Suite& suite) {
     suite.AddPerf("linear", s.Name(), [=](Case& c, Random& r) {
       FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), true);
     });
+    suite.AddPerf("linear_gelu", s.Name() + " exact",
+                  [=](Case& c, Random& r) { FillGelu(c, s, r, true, false); });
     suite.AddPerf("linear_backward_input", s.Name(), [=](Case& c, Random& r) {
       FillBackwardInput(c, s, r.Normal(s.M * s.N), r.Normal(s.N * s.K), r, false);
     });

@@ -20,9 +20,9 @@ std::vector<double> LogProbs(int64_t N, Random& r) {
 constexpr Tolerance kRounding{1e-7, 1e-7, 0.0};  // one step of float32
 
 void FillSft(Case& c, int64_t N, std::vector<double> logp, std::vector<double> weights) {
-  c.Input("logp", std::move(logp));
-  c.Input("weights", std::move(weights));
-  c.Output("g", N, kRounding);
+  c.Input32("logp", std::move(logp));
+  c.Input32("weights", std::move(weights));
+  c.Output32("g", N, kRounding);
   c.HostOutput("loss", 1);
   c.run = [=](const Call& a) {
     return a.api.sft_nll(a.device, a("logp"), a("weights"), a("g"), N, a.Host("loss"));
@@ -59,7 +59,7 @@ void AddSft(Suite& suite) {
 
 void FillSums(Case& c, int64_t N, std::vector<double> logp, std::vector<int32_t> offsets) {
   const int64_t S = static_cast<int64_t>(offsets.size()) - 1;
-  c.Input("logp", std::move(logp));
+  c.Input32("logp", std::move(logp));
   c.Ints("offsets", std::move(offsets));
   c.HostOutput("sums", S);
   c.run = [=](const Call& a) {
@@ -103,10 +103,10 @@ struct Preferences {
 
 void FillDpo(Case& c, const Preferences& pairs, double beta, double scale) {
   const auto [N, P] = std::pair{pairs.N, pairs.P};
-  c.Input("logp", pairs.logp);
+  c.Input32("logp", pairs.logp);
   c.Ints("offsets", pairs.offsets);
   c.HostInput("reference", pairs.reference);
-  c.Output("g", N, kRounding);
+  c.Output32("g", N, kRounding);
   c.HostOutput("metrics", 6 * P);
   c.HostOutput("total", 1);
   c.run = [=, n = N, p = P](const Call& a) {

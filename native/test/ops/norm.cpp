@@ -32,28 +32,28 @@ void FillRmsNorm(Case& c, const NormShape& s, std::vector<double> x, std::vector
   c.Input("x", std::move(x));
   c.Input("w", std::move(w));
   c.Output("y", s.T * s.D, kRow);
-  c.Output("rstd", s.T, kRow);
+  c.Output32("rstd", s.T, kRow);
   c.run = [s](const Call& a) {
     return a.api.rms_norm(a.device, a("x"), a("w"), a("y"), a("rstd"), s.T, s.D, kEps);
   };
   c.oracle = [s](Values& a) { oracle::RmsNorm(a["x"], a["w"], a["y"], a["rstd"], s.T, s.D, kEps); };
-  c.work = {4.0 * static_cast<double>(s.T * s.D), 8.0 * static_cast<double>(s.T * s.D)};
+  c.work = {4.0 * static_cast<double>(s.T * s.D), c.Bytes(2 * s.T * s.D)};
 }
 
 void FillRmsNormBackward(Case& c, const NormShape& s, std::vector<double> dy, std::vector<double> x,
                          std::vector<double> w, Random& r, bool accumulate) {
   std::vector<double> y = Zeros(s.T * s.D);
   std::vector<double> rstd = Zeros(s.T);
-  x = AsFloat32(std::move(x));
-  w = AsFloat32(std::move(w));
+  x = c.Stored(std::move(x));
+  w = c.Stored(std::move(w));
   oracle::RmsNorm(x.data(), w.data(), y.data(), rstd.data(), s.T, s.D, kEps);
   c.Input("dy", std::move(dy));
   c.Input("x", std::move(x));
   c.Input("w", std::move(w));
-  c.Input("rstd", std::move(rstd));
+  c.Input32("rstd", std::move(rstd));
   // For D = 1 the gradient is the rest of a cancellation; its terms are of size |dy w| / |x|, up to 10.
   c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {4e-7, 4e-6, s.D == 1 ? 10.0 : 0.0});
-  c.InOut("dw", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
+  c.InOut32("dw", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
   c.run = [s, accumulate](const Call& a) {
     return a.api.rms_norm_backward(a.device, a("dy"), a("x"), a("w"), a("rstd"), a("dx"), a("dw"), s.T, s.D,
                                    accumulate);
@@ -68,7 +68,7 @@ void FillRmsNormBackward(Case& c, const NormShape& s, std::vector<double> dy, st
     oracle::RmsNorm(a["x"], a["w"], output.data(), unused.data(), s.T, s.D, kEps);
     return Weigh(a["dy"], output);
   };
-  c.work = {10.0 * static_cast<double>(s.T * s.D), 12.0 * static_cast<double>(s.T * s.D)};
+  c.work = {10.0 * static_cast<double>(s.T * s.D), c.Bytes(3 * s.T * s.D)};
 }
 
 void FillLayerNorm(Case& c, const NormShape& s, std::vector<double> x, std::vector<double> w,
@@ -77,15 +77,15 @@ void FillLayerNorm(Case& c, const NormShape& s, std::vector<double> x, std::vect
   c.Input("w", std::move(w));
   c.Input("b", std::move(b));
   c.Output("y", s.T * s.D, kRow);
-  c.Output("mean", s.T, {4e-7, 4e-6, 0.1});
-  c.Output("rstd", s.T, kRow);
+  c.Output32("mean", s.T, {4e-7, 4e-6, 0.1});
+  c.Output32("rstd", s.T, kRow);
   c.run = [s](const Call& a) {
     return a.api.layer_norm(a.device, a("x"), a("w"), a("b"), a("y"), a("mean"), a("rstd"), s.T, s.D, kEps);
   };
   c.oracle = [s](Values& a) {
     oracle::LayerNorm(a["x"], a["w"], a["b"], a["y"], a["mean"], a["rstd"], s.T, s.D, kEps);
   };
-  c.work = {7.0 * static_cast<double>(s.T * s.D), 8.0 * static_cast<double>(s.T * s.D)};
+  c.work = {7.0 * static_cast<double>(s.T * s.D), c.Bytes(2 * s.T * s.D)};
 }
 
 void FillLayerNormBackward(Case& c, const NormShape& s, std::vector<double> dy, std::vector<double> x,
@@ -93,20 +93,20 @@ void FillLayerNormBackward(Case& c, const NormShape& s, std::vector<double> dy, 
   std::vector<double> y = Zeros(s.T * s.D);
   std::vector<double> mean = Zeros(s.T);
   std::vector<double> rstd = Zeros(s.T);
-  x = AsFloat32(std::move(x));
-  w = AsFloat32(std::move(w));
-  const std::vector<double> b = AsFloat32(r.Normal(s.D));
+  x = c.Stored(std::move(x));
+  w = c.Stored(std::move(w));
+  const std::vector<double> b = c.Stored(r.Normal(s.D));
   oracle::LayerNorm(x.data(), w.data(), b.data(), y.data(), mean.data(), rstd.data(), s.T, s.D, kEps);
   c.Input("dy", std::move(dy));
   c.Input("x", std::move(x));
   c.Input("w", std::move(w));
-  c.Input("mean", std::move(mean));
-  c.Input("rstd", std::move(rstd));
+  c.Input32("mean", std::move(mean));
+  c.Input32("rstd", std::move(rstd));
   // A row of one or two numbers is normalised to constants, so that its gradient is the rest of a
   // cancellation.
   c.Gradient("dx", r.Normal(s.T * s.D), accumulate, {6e-7, 6e-6, s.D <= 2 ? 10.0 : 0.0});
-  c.InOut("dw", r.Normal(s.D), {6e-7, 6e-6, Root(s.T)});
-  c.InOut("db", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
+  c.InOut32("dw", r.Normal(s.D), {6e-7, 6e-6, Root(s.T)});
+  c.InOut32("db", r.Normal(s.D), {4e-7, 4e-6, Root(s.T)});
   c.HostInput("b", b);
   c.run = [s, accumulate](const Call& a) {
     return a.api.layer_norm_backward(a.device, a("dy"), a("x"), a("w"), a("mean"), a("rstd"), a("dx"),
@@ -125,7 +125,7 @@ void FillLayerNormBackward(Case& c, const NormShape& s, std::vector<double> dy, 
                       kEps);
     return Weigh(a["dy"], output);
   };
-  c.work = {14.0 * static_cast<double>(s.T * s.D), 12.0 * static_cast<double>(s.T * s.D)};
+  c.work = {14.0 * static_cast<double>(s.T * s.D), c.Bytes(3 * s.T * s.D)};
 }
 
 void AddShape(Suite& suite, const NormShape& s) {
@@ -170,6 +170,24 @@ void AddSpecialValues(Suite& suite) {
   suite.Add("layer_norm", "of equal values", [=](Case& c, Random& r) {
     FillLayerNorm(c, s, Filled(s.T * s.D, 3.0), r.Normal(s.D), r.Normal(s.D));
   });
+  // Frozen parameters take no gradient.
+  suite.Add("rms_norm_backward", "without dw", [=](Case& c, Random& r) {
+    FillRmsNormBackward(c, s, r.Normal(s.T * s.D), HiddenStates(s, r), r.Normal(s.D), r, false);
+    c.Find("dw").absent = true;
+    c.derivatives = {{"x", "dx"}};
+  });
+  for (const bool dw : {false, true}) {
+    for (const bool db : {false, true}) {
+      if (dw && db) continue;
+      const std::string without = dw ? "without db" : db ? "without dw" : "without dw and db";
+      suite.Add("layer_norm_backward", without, [=](Case& c, Random& r) {
+        FillLayerNormBackward(c, s, r.Normal(s.T * s.D), HiddenStates(s, r), r.Normal(s.D), r, true);
+        c.Find("dw").absent = !dw;
+        c.Find("db").absent = !db;
+        c.derivatives = {{"x", "dx"}};
+      });
+    }
+  }
   // The variance is small beside the mean: one pass of E(x^2) - E(x)^2 in float32 loses it.
   suite.Add("layer_norm", "of a mean 1000 times the deviation", [=](Case& c, Random& r) {
     FillLayerNorm(c, s, r.Normal(s.T * s.D, 0.125, 128.0), r.Normal(s.D), r.Normal(s.D));
@@ -192,16 +210,14 @@ void AddFamily(Suite& suite, const NormShape& s) {
   const auto dy = random.Normal(s.T * s.D);
   const auto w = random.Normal(s.D);
   const auto b = random.Normal(s.D);
-  const auto add = [&](const std::string& op, std::vector<std::string> outputs,
-                       std::function<void(Case&, const NormShape&, const std::vector<int64_t>&)> fill) {
-    suite.families.push_back({op, s.Name(), s.T,
-                              [s, fill = std::move(fill)](const std::vector<int64_t>& rows) {
-                                Case c;
-                                fill(c, {static_cast<int64_t>(rows.size()), s.D}, rows);
-                                return c;
-                              },
-                              std::move(outputs)});
-  };
+  const auto add =
+      [&](const std::string& op, std::vector<std::string> outputs,
+          const std::function<void(Case&, const NormShape&, const std::vector<int64_t>&)>& fill) {
+        suite.AddFamily(op, s.Name(), s.T, std::move(outputs),
+                        [=](Case& c, const std::vector<int64_t>& rows) {
+                          fill(c, {static_cast<int64_t>(rows.size()), s.D}, rows);
+                        });
+      };
   add("rms_norm", {"y", "rstd"}, [=](Case& c, const NormShape& part, const std::vector<int64_t>& rows) {
     FillRmsNorm(c, part, PickRows(x, s.D, rows), w);
   });

@@ -11,6 +11,11 @@
 
 namespace outright::test {
 
+// Whether the backends have bfloat16 kernels of these yet; their cases are written for both storage types.
+inline constexpr bool kBfloat16Linear = false;
+inline constexpr bool kBfloat16Head = false;
+inline constexpr bool kBfloat16Attention = false;
+
 void AddMemory(Suite& suite);
 void AddLinear(Suite& suite);
 void AddEmbedding(Suite& suite);
@@ -22,6 +27,9 @@ void AddRows(Suite& suite);
 void AddHead(Suite& suite);
 void AddLosses(Suite& suite);
 void AddOptimizer(Suite& suite);
+void AddCast(Suite& suite);
+void AddDropout(Suite& suite);
+void AddStochasticRounding(Suite& suite);
 
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -49,6 +57,14 @@ inline double Weigh(const double* a, const std::vector<double>& b) {
   double sum = 0.0;
   for (size_t i = 0; i < b.size(); ++i) sum += a[i] * b[i];
   return sum;
+}
+
+// What bfloat16 kernels may lose besides by rounding intermediate results (probabilities, gradients of
+// logits) to bfloat16 before they multiply with them.
+inline Tolerance WithRoundedFactors(const Case& c, Tolerance tolerance) {
+  if (!c.InBfloat16()) return tolerance;
+  return {tolerance.normalised + 2.0 * kBfloat16Rounding, tolerance.worst + 8.0 * kBfloat16Rounding,
+          tolerance.floor};
 }
 
 template <typename T>

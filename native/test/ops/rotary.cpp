@@ -34,8 +34,8 @@ void Fill(Case& c, const RotaryShape& s, std::vector<double> x, std::vector<int3
   std::vector<double> sines;
   Tables(s, cosines, sines);
   c.Input("x", std::move(x));
-  c.Input("cos", std::move(cosines));
-  c.Input("sin", std::move(sines));
+  c.Input32("cos", std::move(cosines));
+  c.Input32("sin", std::move(sines));
   c.Ints("positions", std::move(positions));
   c.Gradient("y", r.Normal(s.Count()), accumulate, {3e-7, 1e-6, 1.0});
   c.HostInput("forward x", r.Normal(s.Count()));
@@ -55,13 +55,13 @@ void Fill(Case& c, const RotaryShape& s, std::vector<double> x, std::vector<int3
                    s.period, s.rotated, false, false);
     return Weigh(a["x"], y);
   };
-  c.work = {3.0 * static_cast<double>(s.Count()), 8.0 * static_cast<double>(s.Count())};
+  c.work = {3.0 * static_cast<double>(s.Count()), c.Bytes(2 * s.Count())};
 }
 
 void FillInPlace(Case& c, const RotaryShape& s, Random& r, bool inverse) {
   Fill(c, s, r.Normal(s.Count()), r.Integers(s.T, s.max_positions), r, inverse, false);
   c.arguments.erase(c.arguments.begin());
-  c.Find("y").values = AsFloat32(r.Normal(s.Count()));
+  c.Find("y").values = c.Stored(r.Normal(s.Count()));
   c.Find("y").role = Role::kInOut;
   c.derivatives.clear();
   c.run = [=](const Call& a) {
@@ -139,19 +139,12 @@ void AddRotary(Suite& suite) {
   Random random(Hash("rotary rows"));
   const auto x = random.Normal(s.Count());
   const auto positions = random.Integers(s.T, s.max_positions);
-  suite.families.push_back({"rotary",
-                            s.Name(),
-                            s.T,
-                            [=](const std::vector<int64_t>& rows) {
-                              Case c;
-                              Random unused(0);
-                              RotaryShape part = s;
-                              part.T = static_cast<int64_t>(rows.size());
-                              Fill(c, part, PickRows(x, s.slots * s.C, rows), PickRows(positions, 1, rows),
-                                   unused, false, false);
-                              return c;
-                            },
-                            {"y"}});
+  suite.AddFamily("rotary", s.Name(), s.T, {"y"}, [=](Case& c, const std::vector<int64_t>& rows) {
+    Random unused(0);
+    RotaryShape part = s;
+    part.T = static_cast<int64_t>(rows.size());
+    Fill(c, part, PickRows(x, s.slots * s.C, rows), PickRows(positions, 1, rows), unused, false, false);
+  });
   const RotaryShape large{2048, 36, 64, 16, 3, 2};
   suite.AddPerf("rotary", large.Name(), [=](Case& c, Random& r) {
     Fill(c, large, r.Normal(large.Count()), r.Integers(large.T, large.max_positions), r, false, false);

@@ -18,7 +18,7 @@ void FillForward(Case& c, const GatherShape& s, std::vector<int32_t> rows, std::
     return a.api.gather_rows(a.device, a("x"), a("rows"), a("y"), s.N, s.T, s.D);
   };
   c.oracle = [s](Values& a) { oracle::GatherRows(a["x"], a.Ints("rows"), a["y"], s.N, s.D); };
-  c.work = {0.0, 8.0 * static_cast<double>(s.N * s.D)};
+  c.work = {0.0, c.Bytes(2 * s.N * s.D)};
 }
 
 void FillBackward(Case& c, const GatherShape& s, std::vector<int32_t> rows, Random& r, bool accumulate) {
@@ -38,7 +38,7 @@ void FillBackward(Case& c, const GatherShape& s, std::vector<int32_t> rows, Rand
     oracle::GatherRows(a["x"], a.Ints("rows"), y.data(), s.N, s.D);
     return Weigh(a["dy"], y);
   };
-  c.work = {static_cast<double>(s.N * s.D), 12.0 * static_cast<double>(s.N * s.D)};
+  c.work = {static_cast<double>(s.N * s.D), c.Bytes(3 * s.N * s.D)};
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ inline void RmsNorm(const double* x, const double* w, double* y, double* rstd, i
   }
 }
 
-// With n = x rstd and u = dy w: dx (+)= rstd (u - n mean(u n)), dw += dy n. The derivative of rstd is -rstd^3
-// x / D.
+// With n = x rstd and u = dy w: dx (+)= rstd (u - n mean(u n)), dw += dy n (unless null). The derivative of
+// rstd is -rstd^3 x / D.
 inline void RmsNormBackward(const double* dy, const double* x, const double* w, const double* rstd,
                             double* dx, double* dw, int64_t T, int64_t D, bool accumulate) {
   for (int64_t t = 0; t < T; ++t) {
@@ -32,7 +32,7 @@ inline void RmsNormBackward(const double* dy, const double* x, const double* w, 
       const double normalised = x[i] * r;
       const double gradient = r * (dy[i] * w[d] - normalised * projection);
       dx[i] = (accumulate ? dx[i] : 0.0) + gradient;
-      dw[d] += dy[i] * normalised;
+      if (dw) dw[d] += dy[i] * normalised;
     }
   }
 }
@@ -52,7 +52,8 @@ inline void LayerNorm(const double* x, const double* w, const double* b, double*
   }
 }
 
-// With n = (x - mean) rstd and u = dy w: dx (+)= rstd (u - mean(u) - n mean(u n)), dw += dy n, db += dy.
+// With n = (x - mean) rstd and u = dy w: dx (+)= rstd (u - mean(u) - n mean(u n)), dw += dy n, db += dy
+// (unless null).
 inline void LayerNormBackward(const double* dy, const double* x, const double* w, const double* mean,
                               const double* rstd, double* dx, double* dw, double* db, int64_t T, int64_t D,
                               bool accumulate) {
@@ -71,8 +72,8 @@ inline void LayerNormBackward(const double* dy, const double* x, const double* w
       const double normalised = (x[i] - mean[t]) * rstd[t];
       const double gradient = rstd[t] * (dy[i] * w[d] - average - normalised * projection);
       dx[i] = (accumulate ? dx[i] : 0.0) + gradient;
-      dw[d] += dy[i] * normalised;
-      db[d] += dy[i];
+      if (dw) dw[d] += dy[i] * normalised;
+      if (db) db[d] += dy[i];
     }
   }
 }
