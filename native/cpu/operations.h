@@ -60,7 +60,7 @@ void rotary(Device& device, const outright_tensor* x, const outright_tensor* cos
             int64_t R, int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse,
             int32_t accumulate);
 
-// attention.cpp
+// attention_forward.cpp, attention_backward.cpp
 void attention(Device& device, const outright_tensor* q, const outright_tensor* k, const outright_tensor* v,
                const outright_head_layout* layout, const outright_tensor* o, const outright_tensor* lse,
                const outright_tensor* start, const outright_tensor* skip_from, const outright_tensor* skip_to,

@@ -19,6 +19,29 @@ struct Run {
   int64_t after;
 };
 
+// Consecutive runs [first_run, last_run) of tokens [begin, end) that see no token of another document.
+struct Document {
+  int64_t begin, end;
+  size_t first_run, last_run;
+};
+inline std::vector<Document> documents_of(const std::vector<Run>& runs) {
+  std::vector<Document> documents;
+  int64_t reach = INT64_MAX;  // the first key that this run or a later one sees
+  for (size_t i = runs.size(); i-- > 0;) {
+    const Run& run = runs[i];
+    if (reach >= run.end) {
+      documents.push_back({run.begin, run.end, i, i + 1});
+      reach = INT64_MAX;
+    } else {
+      documents.back().begin = run.begin;
+      documents.back().first_run = i;
+    }
+    reach = std::min({reach, run.before.begin, run.after});
+  }
+  std::reverse(documents.begin(), documents.end());
+  return documents;
+}
+
 // Checks the spans and cuts the row into runs.
 inline std::vector<Run> runs_of(Check& check, const outright_tensor* start, const outright_tensor* skip_from,
                                 const outright_tensor* skip_to, int64_t T) {
