@@ -15,18 +15,32 @@ namespace outright::cpu {
 
 namespace {
 
-// Consecutive queries of one run.
-struct QueryBlock {
+constexpr int64_t kBlocks = 4;  // blocks of kQueries queries that meet a tile of keys while it is at hand
+
+// Consecutive queries of one run, and the head that they are of.
+struct Task {
   const Run* run;
-  int64_t first, count;
+  int64_t first, count, head;
+  // The place of the first query among the keys that it sees.
+  int64_t position() const { return run->before.size() + first - run->after; }
 };
 
-std::vector<QueryBlock> query_blocks(const std::vector<Run>& runs) {
-  std::vector<QueryBlock> blocks;
-  for (const Run& run : runs)
-    for (int64_t t = run.begin; t < run.end; t += kQueries)
-      blocks.push_back({&run, t, std::min(kQueries, run.end - t)});
-  return blocks;
+// Document by document and head by head, so that a head's keys stay in the cache; the last queries of a
+// document, which see the most keys, come first.
+std::vector<Task> tasks_of(const std::vector<Run>& runs, int64_t H) {
+  std::vector<Task> tasks;
+  for (const Document& document : documents_of(runs)) {
+    for (int64_t h = 0; h < H; ++h) {
+      for (size_t r = document.last_run; r-- > document.first_run;) {
+        const Run& run = runs[r];
+        for (int64_t part = ceil_div(run.end - run.begin, kBlocks * kQueries); part-- > 0;) {
+          const int64_t first = run.begin + part * kBlocks * kQueries;
+          tasks.push_back({&run, first, std::min(kBlocks * kQueries, run.end - first), h});
+        }
+      }
+    }
+  }
+  return tasks;
 }
 
 template <typename X>
@@ -41,79 +55,103 @@ struct Forward {
   int64_t width() const { return aligned(shape.C); }
   int64_t word_width() const { return aligned(words()); }
 
-  // Where a thread keeps its tile.
-  struct Scratch {
-    float *rows, *qT, *k, *v, *s, *oT;  // [64][word width] and its transpose; [64][..]; [64][64]; [width][64]
-    float *max, *sum;                   // by query
+  // A block of queries: q transposed [word width][64]; running sum of weighted v, transposed [width][64];
+  // running maximum of scores and sum of weights [64].
+  struct Block {
+    float *qT, *oT, *max, *sum;
   };
-  Scratch scratch(float* at) const {
+  // What a thread works with: rows [64][word width] of q, then of k; v [64][width]; scores [64][64].
+  struct Scratch {
+    float *q, *k, *v, *s;
+    Block blocks[kBlocks];
+    int64_t floats;
+  };
+  Scratch scratch(float* memory) const {
+    float* at = memory;
     const auto take = [&](int64_t floats) { return std::exchange(at, at + floats); };
     Scratch s{};
-    s.rows = take(kQueries * word_width());
-    s.qT = take(kQueries * word_width());
+    s.q = take(kQueries * word_width());
     s.k = take(kKeys * word_width());
     s.v = take(kKeys * width());
     s.s = take(kKeys * kQueries);
-    s.oT = take(kQueries * width());
-    s.max = take(kQueries);
-    s.sum = take(kQueries);
+    for (Block& block : s.blocks)
+      block = {take(kQueries * word_width()), take(kQueries * width()), take(kQueries), take(kQueries)};
+    s.floats = at - memory;
     return s;
   }
-  int64_t scratch_floats() const {
-    return 3 * kQueries * word_width() + 2 * kQueries * width() + kKeys * kQueries + 2 * kQueries;
+
+  void visit(const Task& task, float* memory) const {
+    const Scratch s = scratch(memory);
+    const int64_t blocks = ceil_div(task.count, kQueries);
+    for (int64_t b = 0; b < blocks; ++b) {
+      const Range queries = part(b, kQueries, task.count);
+      const Block& block = s.blocks[b];
+      copy_words(shape.q.head(Q, task.head), task.first + queries.begin, queries.size(), C(), s.q,
+                 word_width());
+      transpose_queries(s.q, word_width(), queries.size(), block.qT);
+      std::fill_n(block.oT, width() * kQueries, 0.0f);
+      std::fill_n(block.max, kQueries, -INFINITY);
+      std::fill_n(block.sum, kQueries, 0.0f);
+    }
+    const int64_t keys = task.position() + task.count;
+    for (int64_t first = 0; first < keys; first += kKeys) {
+      load_keys(task, first, std::min(kKeys, keys - first), s);
+      for (int64_t b = 0; b < blocks; ++b) {
+        const Range queries = part(b, kQueries, task.count);
+        const int64_t ahead = task.position() + queries.begin - first;
+        const Tile tile{std::min(kKeys, ahead + queries.size()), queries.size(), ahead};
+        if (tile.keys <= 0) continue;
+        const Block& block = s.blocks[b];
+        score_tile<kPaired<X>>(tile, words(), block.qT, s.k, word_width(), shape.scale, s.s);
+        for (int64_t v = 0; v < tile.vectors(); ++v) softmax(tile, v, s.s + v * kLanes, block);
+        add_columns(tile, C(), s.s, s.v, width(), block.oT);
+      }
+    }
+    for (int64_t b = 0; b < blocks; ++b) finish(task, part(b, kQueries, task.count), s.blocks[b]);
   }
 
-  void visit(const QueryBlock& block, int64_t h, float* memory) const {
-    const Scratch s = scratch(memory);
-    const Run& run = *block.run;
-    const int64_t ahead = run.before.size();                    // keys before the skip
-    const int64_t position = ahead + block.first - run.after;   // of the first query among the keys it sees
-    const int64_t g = h / shape.group();
-    const Head<const X> k_head = shape.k.head(K, g), v_head = shape.v.head(V, g);
-
-    copy_words(shape.q.head(Q, h), block.first, block.count, C(), s.rows, word_width());
-    transpose_queries(s.rows, word_width(), block.count, s.qT);
-    std::fill_n(s.oT, width() * kQueries, 0.0f);
-    std::fill_n(s.max, kQueries, -INFINITY);
-    std::fill_n(s.sum, kQueries, 0.0f);
-
-    const int64_t keys = position + block.count;
-    for (int64_t first = 0; first < keys; first += kKeys) {
-      const Tile tile{std::min(kKeys, keys - first), block.count, position - first};
-      // The tile's keys: some before the skip, some after it.
-      const int64_t split = std::clamp<int64_t>(ahead - first, 0, tile.keys);
-      const int64_t before = run.before.begin + first;
-      const int64_t after = run.after + first + split - ahead;
-      copy_words(k_head, before, split, C(), s.k, word_width());
-      copy_words(k_head, after, tile.keys - split, C(), s.k + split * word_width(), word_width());
-      std::fill(s.k + tile.keys * word_width(),
-                s.k + (tile.keys + kKeyRows - 1) / kKeyRows * kKeyRows * word_width(), 0.0f);
-      copy_rows(v_head, before, split, C(), s.v, width());
-      copy_rows(v_head, after, tile.keys - split, C(), s.v + split * width(), width());
-
-      score_tile<kPaired<X>>(tile, words(), s.qT, s.k, word_width(), shape.scale, s.s);
-      for (int64_t v = 0; v < tile.vectors(); ++v) softmax(tile, v, s);
-      add_columns(tile, C(), s.s, s.v, width(), s.oT);
-    }
-    finish(block, h, s);
+  // Asks for what a task needs first.
+  void prefetch(const Task& task) const {
+    const int64_t g = task.head / shape.group();
+    const int64_t key = task.run->before.size() > 0 ? task.run->before.begin : task.run->after;
+    prefetch_rows(shape.q.head(Q, task.head), task.first, task.count, C());
+    prefetch_rows(shape.k.head(K, g), key, kKeys, C());
+    prefetch_rows(shape.v.head(V, g), key, kKeys, C());
   }
 
  private:
+  // The keys [first, first + count) of those that the task's queries see: some before the skip, some after.
+  void load_keys(const Task& task, int64_t first, int64_t count, const Scratch& s) const {
+    const int64_t g = task.head / shape.group();
+    const Head<const X> k = shape.k.head(K, g), v = shape.v.head(V, g);
+    const int64_t ahead = task.run->before.size();
+    const int64_t split = std::clamp<int64_t>(ahead - first, 0, count);
+    const int64_t before = task.run->before.begin + first;
+    const int64_t after = task.run->after + first + split - ahead;
+    if (after + count - split < task.first + task.count) {  // the next tile, while this one is worked on
+      prefetch_rows(k, after + count - split, kKeys, C());
+      prefetch_rows(v, after + count - split, kKeys, C());
+    }
+    copy_words(k, before, split, C(), s.k, word_width());
+    copy_words(k, after, count - split, C(), s.k + split * word_width(), word_width());
+    std::fill_n(s.k + count * word_width(), (kKeys - count) % kKeyRows * word_width(), 0.0f);
+    copy_rows(v, before, split, C(), s.v, width());
+    copy_rows(v, after, count - split, C(), s.v + split * width(), width());
+  }
+
   // Turns one vector's scores into weights relative to its largest score so far.
-  void softmax(const Tile& tile, int64_t v, const Scratch& scratch) const {
+  void softmax(const Tile& tile, int64_t v, float* s, const Block& block) const {
     const int64_t all = tile.seen_by_all(v);
     const int64_t any = tile.seen_by_any(v);
-    float* s = scratch.s + v * kLanes;
-    const Vec before = load(scratch.max + v * kLanes);
-    Vec top[2] = {before, before};
-    for (int64_t j = 0; j < all; ++j) top[j % 2] = max(load(s + j * kQueries), top[j % 2]);
+    const Vec before = load(block.max + v * kLanes);
+    Vec now = before;
+    for (int64_t j = 0; j < all; ++j) now = max(load(s + j * kQueries), now);
     for (int64_t j = all; j < any; ++j)
-      top[0] = max(select(tile.sees(v, j), load(s + j * kQueries), splat(-INFINITY)), top[0]);
-    const Vec now = max(top[0], top[1]);
+      now = max(select(tile.sees(v, j), load(s + j * kQueries), splat(-INFINITY)), now);
     // Where there is no number yet, any will do.
     const Vec base = select(now == -INFINITY, Vec{}, now);
     const Vec factor = softmax_weight(before - base);
-    Vec sum = load(scratch.sum + v * kLanes) * factor;
+    Vec sum = load(block.sum + v * kLanes) * factor;
     for (int64_t j = 0; j < all; ++j) {
       const Vec weight = softmax_weight(load(s + j * kQueries) - base);
       sum += weight;
@@ -124,31 +162,32 @@ struct Forward {
       sum = select(tile.sees(v, j), sum + weight, sum);
       store(s + j * kQueries, weight);
     }
-    store(scratch.max + v * kLanes, now);
-    store(scratch.sum + v * kLanes, sum);
+    store(block.max + v * kLanes, now);
+    store(block.sum + v * kLanes, sum);
     if (min_lanes(factor) == 1.0f) return;
-    float* o = scratch.oT + v * kLanes;
+    float* o = block.oT + v * kLanes;
     for (int64_t c = 0; c < C(); ++c, o += kQueries) store(o, load(o) * factor);
   }
 
   static float min_lanes(Vec v) { return -max_lanes(-v); }
 
-  void finish(const QueryBlock& block, int64_t h, const Scratch& s) const {
-    for (int64_t i = 0; i < block.count; i += kLanes) {
-      const Vec top = load(s.max + i);
+  void finish(const Task& task, const Range& queries, const Block& block) const {
+    for (int64_t i = 0; i < queries.size(); i += kLanes) {
+      const Vec top = load(block.max + i);
       // Scores of -infinity only have no softmax.
-      const Vec sum = select(top == -INFINITY, splat(NAN), load(s.sum + i));
-      store(s.sum + i, sum);
+      const Vec sum = select(top == -INFINITY, splat(NAN), load(block.sum + i));
+      store(block.sum + i, sum);
       const Vec inverse = 1.0f / sum;
-      for (int64_t c = 0; c < C(); ++c) store(s.oT + c * kQueries + i, load(s.oT + c * kQueries + i) * inverse);
+      float* o = block.oT + i;
+      for (int64_t c = 0; c < C(); ++c, o += kQueries) store(o, load(o) * inverse);
     }
-    const Head<X> out = shape.out().head(O, h);
-    for_transposed(s.oT, block.count, C(), [&](int64_t i, int64_t c, int64_t n, Vec o) {
-      store_n(out.row(block.first + i) + c, o, n);
-    });
-    for (int64_t i = 0; i < block.count; ++i)
-      LSE[(block.first + i) * shape.H + h] =
-          static_cast<float>(static_cast<double>(s.max[i]) + std::log(static_cast<double>(s.sum[i])));
+    const int64_t first = task.first + queries.begin;
+    const Head<X> out = shape.out().head(O, task.head);
+    for_transposed(block.oT, queries.size(), C(),
+                   [&](int64_t i, int64_t c, int64_t n, Vec o) { store_n(out.row(first + i) + c, o, n); });
+    for (int64_t i = 0; i < queries.size(); ++i)
+      LSE[(first + i) * shape.H + task.head] = static_cast<float>(
+          static_cast<double>(block.max[i]) + std::log(static_cast<double>(block.sum[i])));
   }
 };
 
@@ -172,13 +211,13 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
     if (T == 0 || H == 0) return;
 
     const Forward<X> forward{shape, Q, K, V, O, LSE};
-    const std::vector<QueryBlock> blocks = query_blocks(runs);
-    const auto count = static_cast<int64_t>(blocks.size());
-    device.reserve_threads(forward.scratch_floats());
-    // The last queries, which may see the most keys, come first.
-    device.pool.run(H * count, attention_work(shape, runs), [&](int64_t task, int thread) {
-      const QueryBlock& block = blocks[static_cast<size_t>(count - 1 - task % count)];
-      forward.visit(block, task / count, device.thread_scratch(thread));
+    const std::vector<Task> tasks = tasks_of(runs, H);
+    device.reserve_threads(forward.scratch(nullptr).floats);
+    const auto count = static_cast<int64_t>(tasks.size());
+    device.pool.run(count, attention_work(shape, runs), [&](int64_t i, int thread) {
+      const int64_t next = i + device.pool.threads();  // likely this thread's next one
+      if (next < count) forward.prefetch(tasks[static_cast<size_t>(next)]);
+      forward.visit(tasks[static_cast<size_t>(i)], device.thread_scratch(thread));
     });
   });
 }

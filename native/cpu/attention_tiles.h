@@ -81,6 +81,14 @@ void copy_rows(const Head<const X>& head, int64_t first, int64_t rows, int64_t C
   }
 }
 
+// Asks for rows that will soon be copied.
+template <typename X>
+void prefetch_rows(const Head<const X>& head, int64_t first, int64_t rows, int64_t C) {
+  constexpr auto kLine = static_cast<int64_t>(64 / sizeof(X));
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t c = 0; c < C; c += kLine) __builtin_prefetch(head.row(first + i) + c);
+}
+
 // The same in words; zeros from the last one up to `width` words.
 template <typename X>
 void copy_words(const Head<const X>& head, int64_t first, int64_t rows, int64_t C, float* to, int64_t width) {
