@@ -12,6 +12,11 @@ for (let byte = 0, next = 256; byte < 256; byte++) {
   BYTES.set(character, byte);
 }
 
+/** The character that stands for a byte. */
+export function byteCharacter(byte: number): string {
+  return CHARACTERS[byte] as string;
+}
+
 /** The byte-level spelling of a text's UTF-8 bytes. */
 export function spellBytes(text: string): string {
   let spelled = "";

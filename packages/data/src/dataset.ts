@@ -1,26 +1,18 @@
-import { type Encoding, encodePair, encodeSft } from "./encode.js";
+import { type Encoding, encodeRow } from "./encode.js";
+import { type Fitting, fitRow } from "./fit.js";
 import { describeRow, hashFile, readRows } from "./readers.js";
-import { defaultTemplate, renderRow } from "./templates.js";
-import type {
-  DataFormat,
-  Dataset,
-  DatasetOptions,
-  DatasetReport,
-  ExampleKind,
-  PairExample,
-  SftExample,
-} from "./types.js";
+import { countFitted, noneLeft, startReport } from "./report.js";
+import { defaultTemplate } from "./templates.js";
+import type { DataFormat, Dataset, DatasetOptions, ExampleKind, PairExample, SftExample } from "./types.js";
 
 const FORMATS: Record<ExampleKind, readonly DataFormat[]> = {
   sft: ["alpaca", "prompt-response", "messages", "text"],
   dpo: ["pairs", "hh"],
 };
 
-/** How many row numbers the report keeps for each reason. */
-const ROWS_SHOWN = 5;
-
 /**
- * Reads a data file and turns every row into ids: template, then tokens, then `truncate`. Prompts of pairs are tokenised once.
+ * Reads a data file and turns every row into ids, one after another in the calling thread: template, then tokens, then
+ * `truncate`. Prompts of pairs are tokenised once. `openExamples` gives the same examples, from several threads and from a cache.
  *
  * An empty response is an error, but in `hh` data, which has a few, the row is dropped and counted.
  *
@@ -30,6 +22,26 @@ export function loadDataset(options: DatasetOptions & { kind: "sft" }): Promise<
 export function loadDataset(options: DatasetOptions & { kind: "dpo" }): Promise<Dataset<PairExample>>;
 export function loadDataset(options: DatasetOptions): Promise<Dataset<SftExample> | Dataset<PairExample>>;
 export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftExample | PairExample>> {
+  const { path } = options;
+  const { encoding, fitting } = checkOptions(options);
+  const report = startReport();
+  const examples: (SftExample | PairExample)[] = [];
+  const reading = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
+  for await (const { row, line, value } of readRows(path, reading)) {
+    const where = describeRow(path, row, line);
+    const fitted = fitRow(encodeRow(value, where, encoding), row, where, fitting);
+    countFitted(report, fitted, row);
+    if (fitted.example !== null) examples.push(fitted.example);
+  }
+  if (examples.length === 0) throw noneLeft(path, report);
+  return { examples, hash: await hashFile(path), report, largestId: largestId(examples) };
+}
+
+/**
+ * What a data set's options say, defaults filled in.
+ * @throws Error in one line where kind and format do not agree, or `maxLength` is no length
+ */
+export function checkOptions(options: DatasetOptions): { encoding: Encoding; fitting: Fitting } {
   const { kind, path, format, tokenizer, maxLength } = options;
   if (!FORMATS[kind].includes(format)) {
     const takes = kind === "sft" ? "prompts with one response" : "pairs of a chosen and a rejected response";
@@ -40,72 +52,20 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
   if (!Number.isInteger(maxLength) || maxLength < 2) {
     throw new Error(`maxLength must be a whole number of tokens ≥ 2, not ${maxLength}`);
   }
-  const template = options.template ?? defaultTemplate(format);
-  const encoding: Encoding = {
-    tokenizer,
-    boundary: options.boundary ?? "separate",
-    maxLength,
-    truncate: options.truncate ?? "error",
+  return {
+    encoding: {
+      format,
+      template: options.template ?? defaultTemplate(format),
+      boundary: options.boundary ?? "separate",
+      tokenizer,
+    },
+    fitting: {
+      maxLength,
+      truncate: options.truncate ?? "error",
+      identicalPairs: options.identicalPairs ?? "drop",
+      prefixIds: tokenizer.prefixIds,
+    },
   };
-  const identicalPairs = options.identicalPairs ?? "drop";
-  const report: DatasetReport = { rows: 0, kept: 0, dropped: {}, cut: {}, firstRows: {} };
-  const examples: (SftExample | PairExample)[] = [];
-
-  const reading = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
-  for await (const { row, line, value } of readRows(path, reading)) {
-    const where = describeRow(path, row, line);
-    report.rows++;
-    const rendered = renderRow(format, template, value, where, tokenizer);
-    if ("drop" in rendered) {
-      count(report, "dropped", rendered.drop, row);
-      continue;
-    }
-    const empty = Object.entries(rendered).find(([field, text]) => field !== "prompt" && text.trim() === "");
-    if (empty !== undefined) {
-      if (format !== "hh")
-        throw new Error(`${where}: the ${empty[0]} text is empty; remove the row or fill it`);
-      count(report, "dropped", "empty response", row);
-      continue;
-    }
-    const identical = "chosen" in rendered && rendered.chosen === rendered.rejected;
-    if (identical && refuseIdentical("chosen = rejected", row, where)) continue;
-
-    const { example, cut, drop } =
-      "response" in rendered
-        ? encodeSft(rendered, row, where, encoding)
-        : encodePair(rendered, row, where, encoding);
-    if (example === null) {
-      count(report, "dropped", drop, row);
-      continue;
-    }
-    if (!identical && "chosenIds" in example && sameIds(example.chosenIds, example.rejectedIds)) {
-      // Two different texts may be the same once cut, or the same to the tokenizer.
-      if (
-        refuseIdentical(
-          cut === null ? "chosen = rejected in tokens" : "chosen = rejected once cut",
-          row,
-          where,
-        )
-      )
-        continue;
-    }
-    if (cut !== null) count(report, "cut", cut, row);
-    examples.push(example);
-    report.kept++;
-  }
-  if (examples.length === 0) {
-    const reasons = Object.entries(report.dropped).map(([reason, rows]) => `${reason}: ${rows}`);
-    throw new Error(`${path}: none of the ${report.rows} rows is left (${reasons.join(", ")})`);
-  }
-  return { examples, hash: await hashFile(path), report, largestId: largestId(examples) };
-
-  function refuseIdentical(reason: string, row: number, where: string): boolean {
-    if (identicalPairs === "error") {
-      throw new Error(`${where}: ${reason}; set identicalPairs to drop or keep, or remove the row`);
-    }
-    if (identicalPairs === "drop") count(report, "dropped", reason, row);
-    return identicalPairs === "drop";
-  }
 }
 
 /** The largest token id of any example, or -1 where there is none. */
@@ -119,15 +79,4 @@ export function largestId(examples: readonly (SftExample | PairExample)[]): numb
     for (const ids of parts) for (const id of ids) if (id > largest) largest = id;
   }
   return largest;
-}
-
-function count(report: DatasetReport, what: "dropped" | "cut", reason: string, row: number): void {
-  report[what][reason] = (report[what][reason] ?? 0) + 1;
-  report.firstRows[reason] ??= [];
-  const rows = report.firstRows[reason];
-  if (rows.length < ROWS_SHOWN) rows.push(row);
-}
-
-function sameIds(a: Int32Array, b: Int32Array): boolean {
-  return a.length === b.length && a.every((id, i) => id === b[i]);
 }

@@ -1,79 +1,70 @@
-import type { Boundary, PairExample, SftExample, Tokenizer, Truncate } from "./types.js";
+import { renderRow } from "./templates.js";
+import type { Boundary, DataFormat, TemplateName, Tokenizer } from "./types.js";
 
-/** How texts become ids. */
+/** All that decides a row's ids before anything is cut. */
 export interface Encoding {
-  tokenizer: Tokenizer;
+  format: DataFormat;
+  template: TemplateName;
   boundary: Boundary;
-  maxLength: number;
-  truncate: Truncate;
+  tokenizer: Tokenizer;
 }
 
-/** An example, and what was cut of it; or why there is none. */
-export type Encoded<Example> =
-  | { example: Example; cut: string | null; drop: "" }
-  | { example: null; cut: null; drop: string };
+/** Why a row cannot be an example at all, whatever its length. */
+export type RowDrop = "prompts differ" | "empty response";
 
-/** Prompt and response to ids; loss will fall on the response and the EOS that follows it. */
-export function encodeSft(
-  text: { prompt: string; response: string },
-  row: number,
-  where: string,
-  encoding: Encoding,
-): Encoded<SftExample> {
-  const { prompt, answers } = encodeTexts(text.prompt, [text.response], encoding);
-  const fitted = fit(prompt, answers, where, encoding);
-  if ("drop" in fitted) return { example: null, cut: null, drop: fitted.drop };
-  const responseIds = fitted.answers[0] as number[];
-  // Nothing precedes the only token of a sequence, so there is nothing to learn from it.
-  if (fitted.prompt.length + responseIds.length < 2)
-    return { example: null, cut: null, drop: "nothing to predict" };
-  const example: SftExample = {
-    row,
-    promptIds: Int32Array.from(fitted.prompt),
-    responseIds: Int32Array.from(responseIds),
-    responseEnds: responseIds.length === (answers[0] as number[]).length,
-  };
-  return { example, cut: fitted.cut, drop: "" };
+/** A row in ids, before `truncate`; or why there is none. */
+export type EncodedRow = { drop: RowDrop } | EncodedTexts;
+
+export interface EncodedTexts {
+  drop: null;
+  prompt: Int32Array;
+  /** One response, or the chosen and the rejected answer; each with its EOS. */
+  answers: Int32Array[];
+  /** Whether the two answers of a pair are the same text, or other texts of the same ids. */
+  identical: "no" | "texts" | "ids";
 }
 
-/** A prompt and its two answers to ids; the prompt is tokenised once. */
-export function encodePair(
-  text: { prompt: string; chosen: string; rejected: string },
-  row: number,
-  where: string,
-  encoding: Encoding,
-): Encoded<PairExample> {
-  const { prompt, answers } = encodeTexts(text.prompt, [text.chosen, text.rejected], encoding);
-  const fitted = fit(prompt, answers, where, encoding);
-  if ("drop" in fitted) return { example: null, cut: null, drop: fitted.drop };
-  const [chosenIds, rejectedIds] = fitted.answers.map((ids) => Int32Array.from(ids)) as [
-    Int32Array,
-    Int32Array,
-  ];
-  return {
-    example: { row, promptIds: Int32Array.from(fitted.prompt), chosenIds, rejectedIds },
-    cut: fitted.cut,
-    drop: "",
-  };
+/**
+ * One row of a data file to ids. An empty response is an error, but in `hh` data, which has a few, the row is dropped.
+ *
+ * @param where names file and row in errors
+ * @throws Error in one line
+ */
+export function encodeRow(value: unknown, where: string, encoding: Encoding): EncodedRow {
+  const { format, template, boundary, tokenizer } = encoding;
+  const rendered = renderRow(format, template, value, where, tokenizer);
+  if ("drop" in rendered) return { drop: rendered.drop };
+  const { prompt, ...responses } = rendered;
+  const empty = Object.entries(responses).find(([, text]) => text.trim() === "");
+  if (empty !== undefined) {
+    if (format === "hh") return { drop: "empty response" };
+    throw new Error(`${where}: the ${empty[0]} text is empty; remove the row or fill it`);
+  }
+  const ids = encodeTexts(prompt, Object.values(responses), boundary, tokenizer);
+  const sameTexts = "chosen" in rendered && rendered.chosen === rendered.rejected;
+  const [first, second] = ids.answers as [Int32Array, Int32Array?];
+  const sameAnswers = second !== undefined && sameIds(first, second);
+  return { drop: null, ...ids, identical: sameTexts ? "texts" : sameAnswers ? "ids" : "no" };
 }
 
-interface Sequences {
-  prompt: number[];
-  answers: number[][];
-}
-
-function encodeTexts(prompt: string, responses: string[], { tokenizer, boundary }: Encoding): Sequences {
+/** Prompt and responses to ids; the prompt is tokenised once. Loss will fall on a response and the EOS that follows it. */
+function encodeTexts(
+  prompt: string,
+  responses: string[],
+  boundary: Boundary,
+  tokenizer: Tokenizer,
+): { prompt: Int32Array; answers: Int32Array[] } {
   const prefix = prefixFor(prompt === "" ? (responses[0] as string) : prompt, tokenizer);
   if (boundary === "separate" || prompt === "") {
     return {
-      prompt: [...prefix, ...tokenizer.encode(prompt, { specialTokens: false })],
+      prompt: Int32Array.from([...prefix, ...tokenizer.encode(prompt, { specialTokens: false })]),
       answers: responses.map((text) => ended(tokenizer.encode(text, { specialTokens: false }), tokenizer)),
     };
   }
   const joint = responses.map((text) => tokenizer.encodeJoint(prompt, text));
   const shared = sharedTokens(joint);
   return {
-    prompt: [...prefix, ...(joint[0] as { ids: number[] }).ids.slice(0, shared)],
+    prompt: Int32Array.from([...prefix, ...(joint[0] as { ids: number[] }).ids.slice(0, shared)]),
     answers: joint.map(({ ids }) => ended(ids.slice(shared), tokenizer)),
   };
 }
@@ -100,44 +91,14 @@ function prefixFor(text: string, tokenizer: Tokenizer): readonly number[] {
 }
 
 /** The answer with its EOS; a text that ends in that token already gets no second one. */
-function ended(ids: number[], { eosId }: Tokenizer): number[] {
-  return ids.at(-1) === eosId ? ids : [...ids, eosId];
+function ended(ids: number[], { eosId }: Tokenizer): Int32Array {
+  if (ids.at(-1) === eosId) return Int32Array.from(ids);
+  const ending = new Int32Array(ids.length + 1);
+  ending.set(ids);
+  ending[ids.length] = eosId;
+  return ending;
 }
 
-/** Brings prompt and longest answer to `maxLength`, in the way `truncate` says. */
-function fit(
-  prompt: number[],
-  answers: number[][],
-  where: string,
-  { tokenizer, maxLength, truncate }: Encoding,
-): (Sequences & { cut: string | null }) | { drop: string } {
-  const longest = Math.max(...answers.map((ids) => ids.length));
-  const length = prompt.length + longest;
-  if (length <= maxLength) return { prompt, answers, cut: null };
-  switch (truncate) {
-    case "error":
-      throw new Error(
-        `${where}: ${length} tokens (prompt ${prompt.length}, response ${longest}), but maxLength is ${maxLength}; raise maxLength, or set truncate to drop, prompt-left or response-right`,
-      );
-    case "drop":
-      return { drop: "longer than maxLength" };
-    case "prompt-left": {
-      const { prefixIds } = tokenizer;
-      const prefix =
-        prefixIds.length > 0 && prefixIds.every((id, i) => prompt[i] === id) ? prefixIds.length : 0;
-      const kept = maxLength - longest - prefix;
-      // At least one token of the prompt itself must remain, or the answer would answer nothing.
-      if (kept < 1 || prompt.length === prefix) return { drop: "response leaves no room for a prompt" };
-      return {
-        prompt: [...prompt.slice(0, prefix), ...prompt.slice(prompt.length - kept)],
-        answers,
-        cut: "prompt-left",
-      };
-    }
-    case "response-right": {
-      const room = maxLength - prompt.length;
-      if (room < 1) return { drop: "prompt leaves no room for a response" };
-      return { prompt, answers: answers.map((ids) => ids.slice(0, room)), cut: "response-right" };
-    }
-  }
+export function sameIds(a: Int32Array, b: Int32Array): boolean {
+  return a.length === b.length && a.every((id, i) => id === b[i]);
 }

@@ -9,7 +9,7 @@ export type Question =
   | { dialogue: string; messages: ChatMessage[] };
 
 /** A preference pair before rendering. */
-export type Pair = { question: Question; chosen: string; rejected: string } | { drop: string };
+export type Pair = { question: Question; chosen: string; rejected: string } | { drop: "prompts differ" };
 
 const NEEDED: Record<DataFormat, string> = {
   alpaca: "instruction and output (input may be missing or empty)",

@@ -23,19 +23,27 @@ export interface LibraryModel {
   tokens_to_ids: Map<string, number>;
   vocab: string[];
   unk_token_id?: number | undefined;
-  unk_token?: string | undefined;
-  end_of_word_suffix?: string | undefined;
 }
 
-export interface LibraryBpe extends LibraryModel {
-  merges: [string, string][];
-  ignore_merges: boolean;
-  continuing_subword_suffix: string | null;
+export interface LibraryAddedToken {
+  content: string;
+  id: number;
+  special: boolean;
+  /** it is looked for in the normalised text */
+  normalized: boolean;
+  lstrip: boolean;
+  rstrip: boolean;
 }
 
 export interface LibraryTokenizer {
+  normalizer: { normalize(text: string): string } | null;
   pre_tokenizer: LibraryPreTokenizer | null;
   model: LibraryModel;
+  added_tokens: LibraryAddedToken[];
+  /** by content, and by normalised content */
+  added_tokens_map: Map<string, LibraryAddedToken>;
+  remove_space?: boolean | undefined;
+  do_lowercase_and_remove_accent: boolean;
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[]; tokens: string[] };
   decode(ids: number[], options: { clean_up_tokenization_spaces: boolean }): string;
   token_to_id(token: string): number | undefined;
@@ -45,11 +53,10 @@ export interface LibraryTokenizer {
 
 interface Library {
   Tokenizer: new (json: object, config: object) => LibraryTokenizer;
-  BPE: new (...parts: never) => LibraryBpe;
   ByteLevelPreTokenizer: new (...parts: never) => LibraryByteLevel;
   SequencePreTokenizer: new (
     ...parts: never
   ) => LibraryPreTokenizer & { tokenizers: (LibraryPreTokenizer | null)[] };
 }
 
-export const { Tokenizer, BPE, ByteLevelPreTokenizer, SequencePreTokenizer } = library as unknown as Library;
+export const { Tokenizer, ByteLevelPreTokenizer, SequencePreTokenizer } = library as unknown as Library;

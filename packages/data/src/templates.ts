@@ -13,7 +13,7 @@ import type { ChatMessage, DataFormat, TemplateName, Tokenizer } from "./types.j
 export type RenderedRow =
   | { prompt: string; response: string }
   | { prompt: string; chosen: string; rejected: string }
-  | { drop: string };
+  | { drop: "prompts differ" };
 
 /** The template a format has by default: `alpaca` its own, `messages` the tokenizer's chat template, all others `plain`. */
 export function defaultTemplate(format: DataFormat): TemplateName {

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { type BpeTables, bpeTables, mergePairs } from "./bpe.js";
 import { type ChatTemplate, chatTemplate } from "./chat-template.js";
 import { type Json, parseObject, readText } from "./json-file.js";
 import { Tokenizer as HuggingFaceTokenizer, type LibraryTokenizer } from "./library.js";
 import { prefixOf, type SpecialTokens, specialTokens } from "./special-tokens.js";
 import { byteEnds } from "./token-bytes.js";
+import { cleansText, tokenEncoder } from "./token-encoder.js";
 import type { ChatMessage, Tokenizer } from "./types.js";
-import { rememberWords } from "./word-cache.js";
+import { mergesStayWithinWords, wordSplitter } from "./word-splitter.js";
 
 /**
  * Loads the tokenizer of a Hugging Face directory: `tokenizer.json`, and where they exist `tokenizer_config.json`,
@@ -31,28 +33,81 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   const config = configText === null ? {} : parseObject(configText, join(directory, "tokenizer_config.json"));
   const specialMap = mapText === null ? {} : parseObject(mapText, join(directory, "special_tokens_map.json"));
   const json = parseObject(main, path);
-  const library = build(json, config, path);
+  const { library, words } = build(json, config, path);
 
   const special = await specialTokens(directory, library, config, specialMap);
   const hash = createHash("sha256");
   for (const text of [main, configText, mapText, templateText])
     hash.update(`${text?.length ?? -1}\n${text ?? ""}`);
   hash.update(`${special.eosId} ${special.bosId}`);
-  return new DirectoryTokenizer({
+  return new DirectoryTokenizer(library, {
     directory,
-    library,
+    json,
+    config,
+    specialMap,
+    templateText,
+    ...words,
     ...special,
     prefixIds: prefixOf(library, config, special.bosId),
+    vocabSize: largestIdOf(library) + 1,
     hash: hash.digest("hex"),
-    template: chatTemplate(directory, config, specialMap, templateText),
-    composes: (json["normalizer"] as { type?: unknown } | null | undefined)?.type === "NFC",
   });
 }
 
-function build(json: Json, config: Json, path: string): LibraryTokenizer {
-  if (typeof json["model"] !== "object" || json["model"] === null) {
+/**
+ * All that a tokenizer is made from, as plain data that other threads can be sent: they need neither read nor parse the files
+ * again, nor hold the vocabulary. Null where the model has no tables: another thread loads the directory itself.
+ */
+export function tokenizerParts(tokenizer: Tokenizer): TokenizerParts | null {
+  if (!(tokenizer instanceof DirectoryTokenizer) || tokenizer.parts.tables === null) return null;
+  const { parts } = tokenizer;
+  const { json, eosId, bosId, prefixIds } = parts;
+  const vocab: Record<string, number> = {};
+  for (const id of [eosId, ...(bosId === null ? [] : [bosId]), ...prefixIds]) {
+    vocab[tokenizer.token(id) as string] = id;
+  }
+  return { ...parts, json: { ...json, model: { ...(json["model"] as Json), vocab, merges: [] } } };
+}
+
+/** The directory of a tokenizer that `loadTokenizer` made; null for any other. */
+export function tokenizerDirectory(tokenizer: Tokenizer): string | null {
+  return tokenizer instanceof DirectoryTokenizer ? tokenizer.parts.directory : null;
+}
+
+/**
+ * A tokenizer from its parts. It encodes, and renders chats; of tokens it knows only the special ones, so it can neither decode nor
+ * find the seam of a joint text.
+ */
+export function tokenizerFromParts(parts: TokenizerParts): Tokenizer {
+  return new DirectoryTokenizer(libraryOf(parts.json, parts.config), parts);
+}
+
+/** The library's tokenizer, and how new words get their ids. */
+function build(
+  json: Json,
+  config: Json,
+  path: string,
+): { library: LibraryTokenizer; words: Pick<TokenizerParts, "tables" | "staysWithinWords"> } {
+  const model = json["model"] as Json | null;
+  if (typeof model !== "object" || model === null) {
     throw new Error(`${path}: has no "model"; it is not a tokenizer.json`);
   }
+  try {
+    const merges = Array.isArray(model["merges"]) ? model["merges"] : [];
+    const isBpe = model["type"] === "BPE";
+    // With tables of our own the library need not prepare its merges, which takes as long as all the rest.
+    let library = libraryOf(isBpe ? { ...json, model: { ...model, merges: [] } } : json, config);
+    const { byteLevel } = wordSplitter(library.pre_tokenizer, false);
+    const staysWithinWords = isBpe && !byteLevel && mergesStayWithinWords(model, mergePairs(merges));
+    const tables = cleansText(library) ? null : bpeTables(model, library.model.tokens_to_ids, byteLevel);
+    if (isBpe && tables === null) library = libraryOf(json, config);
+    return { library, words: { tables, staysWithinWords } };
+  } catch (error) {
+    throw new Error(`${path}: cannot be used: ${(error as Error).message.replace(/\s+/g, " ")}`);
+  }
+}
+
+function libraryOf(json: Json, config: Json): LibraryTokenizer {
   const parts = {
     normalizer: null,
     pre_tokenizer: null,
@@ -60,23 +115,32 @@ function build(json: Json, config: Json, path: string): LibraryTokenizer {
     decoder: null,
     added_tokens: [],
   };
-  try {
-    const library = new HuggingFaceTokenizer({ ...parts, ...json }, config);
-    rememberWords(library);
-    return library;
-  } catch (error) {
-    throw new Error(`${path}: cannot be used: ${(error as Error).message.replace(/\s+/g, " ")}`);
-  }
+  return new HuggingFaceTokenizer({ ...parts, ...json }, config);
 }
 
-interface DirectoryTokenizerParts extends SpecialTokens {
+function largestIdOf(library: LibraryTokenizer): number {
+  let largest = -1;
+  for (const id of library.model.tokens_to_ids.values()) largest = Math.max(largest, id);
+  return largest;
+}
+
+/** See `tokenizerParts`. */
+export interface TokenizerParts extends SpecialTokens {
   directory: string;
-  library: LibraryTokenizer;
+  /** tokenizer.json */
+  json: Json;
+  /** tokenizer_config.json */
+  config: Json;
+  /** special_tokens_map.json */
+  specialMap: Json;
+  /** chat_template.jinja */
+  templateText: string | null;
+  tables: BpeTables | null;
+  /** a text may be cut before runs of `▁` */
+  staysWithinWords: boolean;
   prefixIds: number[];
+  vocabSize: number;
   hash: string;
-  template: ChatTemplate | null;
-  /** The normalizer is Unicode's NFC. */
-  composes: boolean;
 }
 
 class DirectoryTokenizer implements Tokenizer {
@@ -86,27 +150,39 @@ class DirectoryTokenizer implements Tokenizer {
   readonly hash: string;
   readonly prefixIds: readonly number[];
   readonly hasChatTemplate: boolean;
-  readonly #parts: DirectoryTokenizerParts;
+  readonly parts: TokenizerParts;
+  readonly #library: LibraryTokenizer;
+  readonly #encode: (text: string) => number[];
+  readonly #template: ChatTemplate | null;
+  /** The normalizer is Unicode's NFC. */
+  readonly #composes: boolean;
   readonly #addedIds: Set<number>;
   readonly #specialIds: Set<number>;
 
-  constructor(parts: DirectoryTokenizerParts) {
-    this.#parts = parts;
+  constructor(library: LibraryTokenizer, parts: TokenizerParts) {
+    this.parts = parts;
+    this.#library = library;
+    this.#encode = tokenEncoder(
+      library,
+      wordSplitter(library.pre_tokenizer, parts.staysWithinWords),
+      parts.tables,
+    );
+    const { directory, config, specialMap, templateText } = parts;
+    this.#template = chatTemplate(directory, config, specialMap, templateText);
+    this.#composes = (parts.json["normalizer"] as { type?: unknown } | null | undefined)?.type === "NFC";
     this.eosId = parts.eosId;
     this.bosId = parts.bosId;
     this.hash = parts.hash;
     this.prefixIds = parts.prefixIds;
-    this.hasChatTemplate = parts.template !== null;
-    const added = [...parts.library.get_added_tokens_decoder()];
-    this.#addedIds = new Set(added.map(([id]) => id));
-    this.#specialIds = new Set(added.filter(([, { special }]) => special).map(([id]) => id));
-    let largest = -1;
-    for (const id of parts.library.model.tokens_to_ids.values()) largest = Math.max(largest, id);
-    this.vocabSize = largest + 1;
+    this.vocabSize = parts.vocabSize;
+    this.hasChatTemplate = this.#template !== null;
+    const added = library.added_tokens;
+    this.#addedIds = new Set(added.map(({ id }) => id));
+    this.#specialIds = new Set(added.filter(({ special }) => special).map(({ id }) => id));
   }
 
   encode(text: string, options: { specialTokens: boolean }): number[] {
-    const ids = this.#parts.library.encode(text, { add_special_tokens: false }).ids;
+    const ids = this.#encode(text);
     return options.specialTokens && this.prefixIds.length > 0 ? [...this.prefixIds, ...ids] : ids;
   }
 
@@ -114,37 +190,35 @@ class DirectoryTokenizer implements Tokenizer {
     // Models pad their vocabularies; an id without a token has no text.
     const known = Array.from(ids).filter((id) => this.token(id) !== undefined);
     if (known.length === 0) return "";
-    const { library } = this.#parts;
     const shown = options.skipSpecialTokens ? known.filter((id) => !this.#specialIds.has(id)) : known;
     if (shown.length === 0) return "";
-    return library.decode(shown, { clean_up_tokenization_spaces: false });
+    return this.#library.decode(shown, { clean_up_tokenization_spaces: false });
   }
 
   token(id: number): string | undefined {
-    return this.#parts.library.id_to_token(id);
+    return this.#library.id_to_token(id);
   }
 
   chat(messages: readonly ChatMessage[], options: { addGenerationPrompt?: boolean } = {}): string {
-    if (this.#parts.template === null) {
+    if (this.#template === null) {
       throw new Error(
-        `${this.#parts.directory}: the tokenizer has no chat template; choose template plain, clean or alpaca, or add chat_template.jinja`,
+        `${this.parts.directory}: the tokenizer has no chat template; choose template plain, clean or alpaca, or add chat_template.jinja`,
       );
     }
-    return this.#parts.template(messages, options.addGenerationPrompt ?? false);
+    return this.#template(messages, options.addGenerationPrompt ?? false);
   }
 
   encodeJoint(prompt: string, response: string): { ids: number[]; promptTokens: number } {
-    const { library, composes, directory } = this.#parts;
-    const { ids } = library.encode(prompt + response, { add_special_tokens: false });
+    const ids = this.#encode(prompt + response);
     // Unicode composition is the one change to the text that can be followed, where it does not reach across the seam.
     const [before, after, whole] = [prompt, response, prompt + response].map((text) =>
-      composes ? text.normalize("NFC") : text,
+      this.#composes ? text.normalize("NFC") : text,
     ) as [string, string, string];
     const tokens = ids.map((id) => ({ token: this.token(id) ?? "", added: this.#addedIds.has(id) }));
     const ends = before + after === whole ? byteEnds(whole, tokens) : null;
     if (ends === null) {
       throw new Error(
-        `${directory}: the tokenizer changes the text, so boundary joint cannot tell where the response begins; use boundary separate`,
+        `${this.parts.directory}: the tokenizer changes the text, so boundary joint cannot tell where the response begins; use boundary separate`,
       );
     }
     const seam = Buffer.byteLength(before);
