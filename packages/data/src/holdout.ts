@@ -1,15 +1,18 @@
 import { shuffled } from "./random.js";
 
 /**
- * Sets examples aside for evaluation, drawn evenly over the file. Held are min(maxRows, round(fraction · count)) examples
- * and never all of them; every other example trains, so a small `maxRows` costs no training data.
+ * Sets rows aside for evaluation, drawn evenly over the file: in a shuffled order, dropped rows passed over, the first
+ * min(maxRows, round(fraction · count)), though never all; every other row trains, so a small `maxRows` costs no training data.
  *
- * @param options.fraction share of the examples, 0 (nothing is held out) up to but not including 1
- * @returns two ascending lists of indices that together are 0 … count-1
+ * @param count rows of the file, dropped ones included
+ * @param options.fraction share of the rows, 0 (nothing is held out) up to but not including 1
+ * @param isKept whether a row is an example; asked of as few rows as need be
+ * @returns two ascending lists that together are 0 … count-1. Rows that are not kept are in `train`, where a stream passes over them
  */
 export function splitHoldout(
   count: number,
   options: { fraction: number; maxRows: number; seed: number; name: string },
+  isKept: (row: number) => boolean = () => true,
 ): { train: Uint32Array; held: Uint32Array } {
   const { fraction, maxRows, seed, name } = options;
   if (!(fraction >= 0 && fraction < 1))
@@ -18,5 +21,11 @@ export function splitHoldout(
     throw new Error(`${name}: rows held out must be a whole number ≥ 0, not ${maxRows}`);
   const size = Math.max(0, Math.min(maxRows, Math.round(fraction * count), count - 1));
   const order = shuffled(count, seed, `${name}/holdout`, 0);
-  return { train: order.slice(size).sort(), held: order.slice(0, size).sort() };
+  const held: number[] = [];
+  let at = 0;
+  for (; at < count && held.length < size; at++) if (isKept(order[at] as number)) held.push(order[at] as number);
+  // Something must be left to train on.
+  if (held.length > 0 && !order.subarray(at).some(isKept)) held.pop();
+  const isHeld = new Set(held);
+  return { train: order.filter((row) => !isHeld.has(row)).sort(), held: Uint32Array.from(held).sort() };
 }

@@ -51,11 +51,25 @@ export function describeRow(path: string, row: number, line?: number): string {
   return line === undefined ? `${path}: row ${row} (from 0)` : `${path}: row ${row} (from 0; line ${line})`;
 }
 
-/** sha256 of a file's bytes, hex. */
-export async function hashFile(path: string): Promise<string> {
+/** sha256 of a file's bytes, hex. `onChunk` is called now and then, and may throw to end it. */
+export async function hashFile(path: string, onChunk: () => void = () => {}): Promise<string> {
   const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  try {
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+      hash.update(chunk as Buffer);
+      onChunk();
+    }
+  } catch (error) {
+    if ((error as { code?: string }).code !== undefined) throw new Error(`${path}: ${readFailure(error)}`);
+    throw error;
+  }
   return hash.digest("hex");
+}
+
+/** Whether a file's rows are its lines as they stand, and can be read in any order. */
+export function isPlainLines(path: string): boolean {
+  const { type, gzip } = fileKind(path);
+  return type === "lines" && !gzip;
 }
 
 interface FileKind {
@@ -73,7 +87,18 @@ function fileKind(path: string): FileKind {
   throw new Error(`${path}: ${why}; supported are ${SUPPORTED}`);
 }
 
-async function fileSize(path: string): Promise<number> {
+/** Tells whether a file is still the same. */
+export interface FileStamp {
+  size: number;
+  mtimeMs: number;
+}
+
+/** @throws Error where there is no such file, or it may not be read */
+export async function fileSize(path: string): Promise<number> {
+  return (await fileStamp(path)).size;
+}
+
+export async function fileStamp(path: string): Promise<FileStamp> {
   let found: Awaited<ReturnType<typeof stat>>;
   try {
     found = await stat(path);
@@ -81,10 +106,10 @@ async function fileSize(path: string): Promise<number> {
     throw new Error(`${path}: ${readFailure(error)}`);
   }
   if (found.isDirectory()) throw new Error(`${path}: is a directory; name a data file (${SUPPORTED})`);
-  return found.size;
+  return { size: found.size, mtimeMs: found.mtimeMs };
 }
 
-function readFailure(error: unknown): string {
+export function readFailure(error: unknown): string {
   const code = (error as { code?: string }).code ?? "";
   if (code === "ENOENT" || code === "ENOTDIR") return "there is no such file";
   if (code === "EACCES" || code === "EPERM") return "no permission to read the file";
@@ -129,12 +154,12 @@ async function* linesOf(
 }
 
 /** A line without the byte order mark of the first line and without white space round it (so CRLF too). */
-function lineText(bytes: Buffer, index: number): string {
+export function lineText(bytes: Buffer, index: number): string {
   const text = bytes.toString("utf8");
   return (index === 0 && text.startsWith("\ufeff") ? text.slice(1) : text).trim();
 }
 
-function parseLine(text: string, where: string): Record<string, unknown> {
+export function parseLine(text: string, where: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);

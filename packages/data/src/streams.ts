@@ -1,20 +1,31 @@
 import { shuffled } from "./random.js";
 import type { StreamState } from "./types.js";
 
+export interface StreamOptions {
+  seed: number;
+  name: string;
+  order: "shuffle" | "file";
+  /**
+   * Which of the indices are examples; the others are passed over where the stream meets them, so that nothing need be known of those
+   * that it has not met. Must always answer the same. Default: all.
+   */
+  isKept?: (index: number) => boolean;
+}
+
 /**
  * An endless stream of example indices 0 … count-1. With order `shuffle` every pass has an order of its own; with `file`
- * it is the file's order, wrapping round. The order depends on (seed, name, pass) only, so `StreamState` is all that a
- * resumed run needs.
+ * it is the file's order, wrapping round. The order depends on (seed, name, pass) and on what is kept only, so `StreamState` is all
+ * that a resumed run needs.
  */
 export class ExampleStream {
   readonly count: number;
-  readonly #options: { seed: number; name: string; order: "shuffle" | "file" };
+  readonly #options: StreamOptions;
   #pass = 0;
   #position = 0;
   #orders = new Map<number, Uint32Array>();
 
   /** @throws Error where count is not a whole number ≥ 1. */
-  constructor(count: number, options: { seed: number; name: string; order: "shuffle" | "file" }) {
+  constructor(count: number, options: StreamOptions) {
     if (!Number.isInteger(count) || count < 1)
       throw new Error(`${options.name}: a stream needs at least one example, not ${count}`);
     this.count = count;
@@ -23,20 +34,16 @@ export class ExampleStream {
 
   /** Takes the next n indices. */
   next(n: number): number[] {
-    const taken = this.peek(n);
-    const end = this.#position + n;
-    this.#pass += Math.floor(end / this.count);
-    this.#position = end % this.count;
-    for (const pass of this.#orders.keys()) if (pass < this.#pass) this.#orders.delete(pass);
-    return taken;
+    const { indices, pass, position } = this.#walk(n);
+    this.#pass = pass;
+    this.#position = position;
+    for (const known of this.#orders.keys()) if (known < pass) this.#orders.delete(known);
+    return indices;
   }
 
   /** The indices that `next(n)` would take, without taking them. */
   peek(n: number): number[] {
-    return Array.from({ length: n }, (_, i) => {
-      const at = this.#position + i;
-      return this.#index(this.#pass + Math.floor(at / this.count), at % this.count);
-    });
+    return this.#walk(n).indices;
   }
 
   state(): StreamState {
@@ -60,6 +67,27 @@ export class ExampleStream {
     this.#pass = pass;
     this.#position = position;
     this.#orders.clear();
+  }
+
+  /** @throws Error where a whole pass holds no example */
+  #walk(n: number): { indices: number[]; pass: number; position: number } {
+    const { name, isKept = () => true } = this.#options;
+    const indices: number[] = [];
+    let pass = this.#pass;
+    let position = this.#position;
+    for (let passedOver = 0; indices.length < n; ) {
+      const index = this.#index(pass, position);
+      if (isKept(index)) {
+        indices.push(index);
+        passedOver = 0;
+      } else if (++passedOver >= this.count) {
+        throw new Error(`${name}: none of its ${this.count} rows is left to train on`);
+      }
+      if (++position < this.count) continue;
+      pass++;
+      position = 0;
+    }
+    return { indices, pass, position };
   }
 
   #index(pass: number, position: number): number {

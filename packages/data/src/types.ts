@@ -157,7 +157,7 @@ export interface FlatRow {
   rows: Int32Array;
 }
 
-/** Where an endless stream stands: `position` examples of pass `pass` have been taken. Plain JSON. */
+/** Where an endless stream stands: the first `position` indices of pass `pass` have been taken or passed over. Plain JSON. */
 export interface StreamState {
   pass: number;
   position: number;
