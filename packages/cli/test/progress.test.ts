@@ -106,6 +106,43 @@ describe("progress on a terminal", () => {
   });
 });
 
+describe("progress of stages", () => {
+  const tokenising = (done: number): TrainEvent => ({
+    type: "progress",
+    stage: "tokenising a.jsonl",
+    done,
+    total: 1000,
+    unit: "rows",
+  });
+
+  it("tells the rate and the remaining time", () => {
+    const { output, written } = recorder(true);
+    let now = 0;
+    const view = new ProgressView(output, RUN, () => now);
+    view.show(tokenising(0));
+    now = 2;
+    view.show(tokenising(400));
+    expect(written.out).toBe(
+      "\r\x1b[Ktokenising a.jsonl 0%\r\x1b[Ktokenising a.jsonl 40%  200 rows/s  3.0s left",
+    );
+  });
+
+  it("stands beside the steps while both go on", () => {
+    const { output, written } = recorder(true);
+    let now = 0;
+    const view = new ProgressView(output, RUN, () => now++);
+    view.show(tokenising(0));
+    view.show(step(1, "sft", 2.5));
+    view.show(tokenising(700));
+    view.show(step(2, "sft", 2.5));
+    view.show(tokenising(1000));
+    view.show(step(3, "sft", 2.5));
+    const [, , , second, third] = written.out.split("\r\x1b[K");
+    expect(second).toBe("step 2/100  sft 2.5000  2.00k tokens/s  49s left  tokenising a.jsonl 70%");
+    expect(third).toBe("step 3/100  sft 2.5000  2.00k tokens/s  49s left");
+  });
+});
+
 describe("progress without a terminal", () => {
   it("writes plain lines now and then, and the last", () => {
     const { output, written } = recorder(false);

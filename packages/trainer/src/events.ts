@@ -17,6 +17,7 @@ export interface StartEvent {
   type: "start";
   version: 1;
   model: string;
+  /** rows: of the file, dropped ones included, but not those that are held out */
   objectives: Record<string, { kind: string; data: string; rows: number; held: number }>;
   policy: Record<string, unknown>;
   steps: number;
@@ -73,13 +74,15 @@ export interface EndEvent {
   stepsPerObjective: Record<string, number>;
 }
 
-/** Progress before the first step: reading, tokenising, reference log-probs; and notes for people. Not written to metrics.jsonl. */
+/** Progress beside the steps: tokenising (which may go on while they run), reference log-probs; and notes for people. Not written to metrics.jsonl. */
 export interface ProgressEvent {
   type: "progress";
   /** e.g. "tokenising alpaca.jsonl" */
   stage: string;
   done: number;
   total: number;
+  /** what `done` and `total` count, where they are worth a rate: "rows", "pairs" */
+  unit?: string;
 }
 export interface NoticeEvent {
   type: "notice";

@@ -1,28 +1,30 @@
-/** The examples of one objective: what it trains on, what is held out, and what became of the rows. */
-import { basename } from "node:path";
+/** The examples of one objective: which rows it trains on, and which are held out. */
+import { dirname, join } from "node:path";
 import {
-  type Dataset,
   type DatasetOptions,
-  type DatasetReport,
+  type Examples,
   ExampleStream,
-  loadDataset,
+  openExamples,
   type PairExample,
   type SftExample,
   splitHoldout,
   type Tokenizer,
 } from "@outright/data";
 import type { ObjectiveConfig, RunConfig } from "./config/index.js";
+import type { Tokenising } from "./tokenising.js";
 
 export interface ObjectiveData<Example> {
-  train: Dataset<Example>;
-  /** the same data set as `train`, unless the config names a held-out file */
-  held: Dataset<Example>;
+  train: Examples<Example>;
+  /** the same file as `train`, unless the config names a held-out one */
+  held: Examples<Example>;
+  /** rows of `train` that are not held out; those that are dropped are among them, and passed over when met */
   trainIndices: Uint32Array;
+  /** rows of `held`, all of them examples */
   heldIndices: Uint32Array;
 }
 
-export type Progress = (stage: string, done: number, total: number) => void;
-export type Notice = (message: string) => void;
+/** So many rows are tokenised at once where they are needed; for more, the threads are waited for. */
+export const FEW_ROWS = 2048;
 
 /** How an objective's data is read: the same for training, for a dry run and for a preview. */
 export function datasetOptions(
@@ -43,69 +45,71 @@ export function datasetOptions(
   };
 }
 
+/** Where a run keeps encoded rows: beside the runs, so that all of them share it. */
+export function tokenCache(config: RunConfig): string {
+  return join(dirname(config.out), ".cache", "tokens");
+}
+
+/**
+ * Opens an objective's files and chooses the rows to hold out. A large file that is not in the cache is still being tokenised when
+ * this resolves; the rows chosen do not depend on how far that is.
+ */
 export async function loadObjectiveData(
   name: string,
   objective: ObjectiveConfig,
   config: RunConfig,
   tokenizer: Tokenizer,
-  progress: Progress,
-  notice: Notice,
+  tokenising: Tokenising,
+  warn: (message: string) => void,
 ): Promise<ObjectiveData<SftExample> | ObjectiveData<PairExample>> {
-  const load = async (path: string) => {
-    const stage = `reading ${basename(path)}`;
-    const dataset = await loadDataset({
+  const open = async (path: string) => {
+    const examples = await openExamples({
       ...datasetOptions(objective, config, tokenizer),
       path,
-      onProgress: ({ bytes, totalBytes }) => progress(stage, bytes, totalBytes),
+      cache: tokenCache(config),
+      onProgress: tokenising.progressOf(path),
+      onWarning: warn,
     });
-    for (const line of describeReport(path, dataset.report)) notice(line);
-    return dataset;
+    tokenising.add(examples);
+    return examples as Examples<SftExample>;
   };
-  const train = (await load(objective.data)) as Dataset<SftExample>;
-  const count = train.examples.length;
+  const train = await open(objective.data);
   const { rows, holdout } = config.evaluate;
   if (objective.heldout !== undefined) {
-    const held = (await load(objective.heldout)) as Dataset<SftExample>;
-    return {
-      train,
-      held,
-      trainIndices: upTo(count),
-      heldIndices: upTo(Math.min(rows, held.examples.length)),
-    };
+    const held = await open(objective.heldout);
+    if (rows > FEW_ROWS) await tokenising.finish([held]);
+    const heldIndices = firstKept(held, rows);
+    if (heldIndices.length === 0) await tokenising.finish([held]); // which says why none is left
+    return { train, held, trainIndices: upTo(train.rows), heldIndices };
   }
-  const split = splitHoldout(count, { fraction: holdout, maxRows: rows, seed: config.seed, name });
-  if (split.train.length === 0)
-    throw new Error(
-      `objectives.${name}: nothing is left to train on after holding out ${split.held.length} of ${count} rows of ${objective.data}; lower evaluate.holdout`,
-    );
+  if (Math.min(rows, holdout * train.rows) > FEW_ROWS) await tokenising.finish([train]);
+  const split = splitHoldout(
+    train.rows,
+    { fraction: holdout, maxRows: rows, seed: config.seed, name },
+    (row) => train.isKept(row),
+  );
   return { train, held: train, trainIndices: split.train, heldIndices: split.held };
 }
 
 const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
 
-/** Nothing is dropped or cut silently: one line a reason. */
-function describeReport(path: string, report: DatasetReport): string[] {
-  const line =
-    (verb: string) =>
-    ([reason, count]: [string, number]) => {
-      const first = (report.firstRows[reason] ?? []).slice(0, 5).join(", ");
-      return `${basename(path)}: ${verb} ${count} of ${report.rows} rows: ${reason} (first: ${first})`;
-    };
-  return [
-    ...Object.entries(report.dropped)
-      .filter(([, count]) => count > 0)
-      .map(line("dropped")),
-    ...Object.entries(report.cut)
-      .filter(([, count]) => count > 0)
-      .map(line("cut")),
-  ];
+/** The first `count` rows that are examples. */
+function firstKept(examples: Examples<unknown>, count: number): Uint32Array {
+  const kept: number[] = [];
+  for (let row = 0; row < examples.rows && kept.length < count; row++) if (examples.isKept(row)) kept.push(row);
+  return Uint32Array.from(kept);
 }
 
-/** The stream of an objective: endless, reshuffled each pass, over its training rows only. */
+/** The stream of an objective: endless, reshuffled each pass, over its training rows only, dropped ones passed over. */
 export function objectiveStream(
   name: string,
-  data: ObjectiveData<unknown>,
+  { train, trainIndices }: ObjectiveData<unknown>,
   config: RunConfig,
 ): ExampleStream {
-  return new ExampleStream(data.trainIndices.length, { seed: config.seed, name, order: config.order });
+  return new ExampleStream(trainIndices.length, {
+    seed: config.seed,
+    name,
+    order: config.order,
+    isKept: (index) => train.isKept(trainIndices[index] as number),
+  });
 }

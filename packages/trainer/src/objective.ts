@@ -1,5 +1,5 @@
 /** An objective at work: its stream of examples, its loss on the next batch, its held-out loss. */
-import type { ExampleStream, PairExample, SftExample } from "@outright/data";
+import type { Examples, ExampleStream, PairExample, SftExample } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";
@@ -23,7 +23,7 @@ export interface Objective {
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null;
 }
 
-/** Indices into the training data set of the next batch. */
+/** Rows of the training file of the next batch. */
 function take(
   stream: ExampleStream,
   data: ObjectiveData<unknown>,
@@ -34,8 +34,9 @@ function take(
   return positions.map((position) => data.trainIndices[position] as number);
 }
 
-const pick = <Example>(examples: readonly Example[], indices: Iterable<number>) =>
-  Array.from(indices, (index) => examples[index] as Example);
+/** Rows that a stream or a hold-out chose are examples. */
+const pick = <Example>(examples: Examples<Example>, rows: Iterable<number>) =>
+  Array.from(rows, (row) => examples.example(row) as Example);
 
 export class SftObjective implements Objective {
   readonly kind = "sft";
@@ -57,14 +58,12 @@ export class SftObjective implements Objective {
   }
 
   nextRows(): number[] {
-    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(
-      ({ row }) => row,
-    );
+    return take(this.stream, this.data, this.#config.batch, false);
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
     const indices = take(this.stream, this.data, this.#config.batch, options.train);
-    return runSftBatch(model, pick(this.data.train.examples, indices), this.#config.loss, options);
+    return runSftBatch(model, pick(this.data.train, indices), this.#config.loss, options);
   }
 
   referenceKeys(): ReferenceKey[] {
@@ -73,12 +72,12 @@ export class SftObjective implements Objective {
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
     if (this.data.heldIndices.length === 0) return null;
-    const examples = pick(this.data.held.examples, this.data.heldIndices);
+    const examples = pick(this.data.held, this.data.heldIndices);
     return runSftBatch(model, examples, this.#config.loss, { weight: 1, train: false, tokensPerMicroBatch });
   }
 }
 
-/** Reference log-probs by example of a data set: of the training file, and of the held-out one. */
+/** Reference log-probs by row: of the training file, and of the held-out one. */
 export interface References {
   train: ReferenceCache;
   held: ReferenceCache;
@@ -107,15 +106,13 @@ export class DpoObjective implements Objective {
   }
 
   nextRows(): number[] {
-    return pick(this.data.train.examples, take(this.stream, this.data, this.#config.batch, false)).map(
-      ({ row }) => row,
-    );
+    return take(this.stream, this.data, this.#config.batch, false);
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
     const indices = take(this.stream, this.data, this.#config.batch, options.train);
     const reference = this.references.train.lookUp(indices);
-    return runDpoBatch(model, pick(this.data.train.examples, indices), reference, this.#config.beta, options);
+    return runDpoBatch(model, pick(this.data.train, indices), reference, this.#config.beta, options);
   }
 
   referenceKeys(): ReferenceKey[] {
@@ -128,6 +125,6 @@ export class DpoObjective implements Objective {
     if (indices.length === 0) return null;
     const reference = this.references.held.lookUp(indices);
     const options = { weight: 1, train: false, tokensPerMicroBatch };
-    return runDpoBatch(model, pick(this.data.held.examples, indices), reference, this.#config.beta, options);
+    return runDpoBatch(model, pick(this.data.held, indices), reference, this.#config.beta, options);
   }
 }

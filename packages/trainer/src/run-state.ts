@@ -8,7 +8,8 @@ import type { Objective } from "./objective.js";
 import type { AdamW } from "./optimizer.js";
 import type { ReferenceKey } from "./reference/cache.js";
 
-const STATE_VERSION = 1;
+/** 2: streams count the rows that they passed over; before, only rows that were kept. */
+const STATE_VERSION = 2;
 
 /** The JSON part of a checkpoint (`state.json`). The generators are counter-based: the seed and these positions say all. */
 export interface RunState {

@@ -17,6 +17,7 @@ import { plannedSteps, runPolicy } from "./policy-plan.js";
 import { prepareReferences } from "./reference/prepare.js";
 import { type Counters, modelTensors, restoreRun, saveRun, type Trained } from "./run-state.js";
 import { trainStep } from "./step.js";
+import { Tokenising } from "./tokenising.js";
 import { microBatchTokens } from "./tokens.js";
 
 export interface TrainOptions {
@@ -61,6 +62,7 @@ class Run {
   readonly #device: Device;
   readonly #directory: RunDirectory;
   readonly #tokens: number;
+  readonly #tokenising: Tokenising;
 
   constructor(config: RunConfig, options: TrainOptions, device: Device, directory: RunDirectory) {
     this.#config = config;
@@ -68,6 +70,13 @@ class Run {
     this.#device = device;
     this.#directory = directory;
     this.#tokens = microBatchTokens(config.tokensPerMicroBatch);
+    this.#tokenising = new Tokenising({
+      progress: (event) => this.#emit(event),
+      notice: (message) => this.#notice("warning", message),
+      checkStop: () => {
+        if (this.#options.shouldStop?.() === true) throw new Stopped();
+      },
+    });
   }
 
   async go(): Promise<TrainResult> {
@@ -85,7 +94,7 @@ class Run {
     model.recompute = config.recompute;
     try {
       this.#checkModel(tokenizer, model);
-      const objectives = await this.#prepareObjectives(tokenizer, model);
+      const objectives = await this.#prepareObjectives(tokenizer);
       writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
       writeFileAtomic(
         this.#directory.paths.environment,
@@ -111,6 +120,7 @@ class Run {
       if (!(error instanceof Stopped)) throw error;
       return { out: config.out, reason: "stopped", step: 0, losses: {}, seconds: 0 };
     } finally {
+      this.#tokenising.close();
       model.dispose();
     }
   }
@@ -154,6 +164,7 @@ class Run {
       }
       while (counters.step < config.steps) {
         if (await this.#shouldStop()) return end("stopped");
+        this.#tokenising.look();
         const event = trainStep(trained, config, counters.step + 1);
         counters.step = event.step;
         for (const name of Object.keys(event.weights)) {
@@ -169,6 +180,7 @@ class Run {
         if (due(config.evaluate.every) || event.step === config.steps) await evaluate();
         if (due(config.checkpoint.every)) save();
       }
+      if (!(await this.#allTokenised())) return end("stopped");
       return end("finished");
     } finally {
       metrics.close();
@@ -196,7 +208,7 @@ class Run {
     }
   }
 
-  async #prepareObjectives(tokenizer: Tokenizer, model: LanguageModel): Promise<Objective[]> {
+  async #prepareObjectives(tokenizer: Tokenizer): Promise<Objective[]> {
     const config = this.#config;
     const planned = plannedSteps(config);
     const objectives: Objective[] = [];
@@ -206,13 +218,9 @@ class Run {
         objective,
         config,
         tokenizer,
-        (stage, done, total) => {
-          this.#emit({ type: "progress", stage, done, total });
-          if (this.#options.shouldStop?.() === true) throw new Stopped();
-        },
+        this.#tokenising,
         (message) => this.#notice("warning", message),
       );
-      this.#checkData(name, data, model);
       const stream = objectiveStream(name, data, config);
       if (objective.kind === "sft") {
         objectives.push(new SftObjective(name, objective, data as ObjectiveData<SftExample>, stream));
@@ -223,8 +231,10 @@ class Run {
         config,
         device: this.#device,
         tokenizer,
+        tokenised: (examples) => this.#tokenising.finish([examples]),
         progress: async (done, total) => {
-          this.#emit({ type: "progress", stage: `reference log-probs of ${name}`, done, total });
+          const stage = `reference log-probs of ${name}`;
+          this.#emit({ type: "progress", stage, done, total, unit: "pairs" });
           if (await this.#shouldStop()) throw new Stopped();
         },
       });
@@ -292,19 +302,6 @@ class Run {
     }
   }
 
-  #checkData(
-    name: string,
-    data: ObjectiveData<SftExample> | ObjectiveData<PairExample>,
-    model: LanguageModel,
-  ): void {
-    const largest = Math.max(data.train.largestId, data.held.largestId);
-    if (largest >= model.vocabSize) {
-      throw new Error(
-        `objectives.${name}: the data holds token id ${largest}, the model's vocabulary ends at ${model.vocabSize - 1}`,
-      );
-    }
-  }
-
   /** A run goes on with the config it began with. */
   #refuseOtherConfig(): void {
     const { config: path } = this.#directory.paths;
@@ -317,6 +314,20 @@ class Run {
       throw new Error(
         `${this.#config.out}: this run began with another config (${keys.join(", ")}); resume it with its own, or choose another "out"`,
       );
+    }
+  }
+
+  /**
+   * Every row of every file is looked at before a run ends, so that what became of them is told, a row that cannot be an example is
+   * an error, and the cache is whole, however short the run. False where it was stopped meanwhile.
+   */
+  async #allTokenised(): Promise<boolean> {
+    try {
+      await this.#tokenising.finish();
+      return true;
+    } catch (error) {
+      if (error instanceof Stopped) return false;
+      throw error;
     }
   }
 

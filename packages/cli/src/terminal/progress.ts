@@ -15,11 +15,20 @@ export class ProgressView {
   readonly #losses: Record<string, number> = {};
   readonly #steps: number;
   readonly #objectives: readonly string[];
-  #stage = "";
+  readonly #now: () => number;
+  /** where each stage stood when it was first told */
+  readonly #stages = new Map<string, { done: number; at: number }>();
+  /** stages that go on while steps run */
+  readonly #beside = new Map<string, string>();
   #step = 0;
 
   /** @param objectives losses are shown in this order; `now` in seconds */
-  constructor(output: Output, run: { steps: number; objectives: readonly string[] }, now?: () => number) {
+  constructor(
+    output: Output,
+    run: { steps: number; objectives: readonly string[] },
+    now: () => number = () => performance.now() / 1000,
+  ) {
+    this.#now = now;
     this.line = new LiveLine(output, now);
     this.#steps = run.steps;
     this.#objectives = run.objectives;
@@ -57,9 +66,26 @@ export class ProgressView {
 
   #preparing(event: ProgressEvent): void {
     const share = event.total > 0 ? ` ${Math.min(100, Math.floor((100 * event.done) / event.total))}%` : "";
-    const isNew = event.stage !== this.#stage && !event.stage.startsWith("evaluating");
-    this.#stage = event.stage;
-    this.line.show(`${event.stage}${share}`, isNew);
+    const isNew = !this.#stages.has(event.stage) && !event.stage.startsWith("evaluating");
+    const text = `${event.stage}${share}`;
+    if (this.#recent.length > 0 && event.unit !== undefined) {
+      // Steps have begun: the line is theirs, and tells what else goes on.
+      if (event.done < event.total) this.#beside.set(event.stage, text);
+      else this.#beside.delete(event.stage);
+      return;
+    }
+    this.line.show(`${text}${this.#rate(event)}`, isNew);
+  }
+
+  /** How fast a stage has gone since it was first told, and how long it will take at that rate. */
+  #rate({ stage, done, total, unit }: ProgressEvent): string {
+    const now = this.#now();
+    const first = this.#stages.get(stage);
+    if (first === undefined) this.#stages.set(stage, { done, at: now });
+    if (first === undefined || unit === undefined || done <= first.done || now <= first.at) return "";
+    const rate = (done - first.done) / (now - first.at);
+    const left = done < total ? `  ${formatSeconds((total - done) / rate)} left` : "";
+    return `  ${formatCount(rate)} ${unit}/s${left}`;
   }
 
   #trained(event: StepEvent): void {
@@ -85,6 +111,7 @@ export class ProgressView {
       `${formatCount(tokens / seconds)} tokens/s`,
     ];
     if (event.step < this.#steps) parts.push(`${formatSeconds(left)} left`);
+    parts.push(...this.#beside.values());
     return parts.join("  ");
   }
 }

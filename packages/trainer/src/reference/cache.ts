@@ -14,6 +14,8 @@ export interface ReferenceKey {
   model: string;
   tokenizer: string;
   data: string;
+  /** what a value's place in the file is: the row of the data file */
+  index: "row";
   format: string;
   template: string;
   boundary: string;
@@ -29,25 +31,25 @@ export class ReferenceCache {
   readonly key: ReferenceKey;
   readonly path: string;
   readonly #described: string;
-  /** log-prob of each example's answers; NaN where it was not computed yet */
+  /** log-prob of the answers of each row's example; NaN where there is none or it was not computed yet */
   readonly chosen: Float64Array;
   readonly rejected: Float64Array;
 
   /**
-   * Opens the cache of `examples` pairs in `directory`, or starts an empty one.
+   * Opens the cache for a file of `rows` rows in `directory`, or starts an empty one.
    * @throws when the file there was made for something else or is damaged
    */
-  constructor(directory: string, key: ReferenceKey, examples: number) {
+  constructor(directory: string, key: ReferenceKey, rows: number) {
     this.key = key;
     this.#described = JSON.stringify(key);
     const name = createHash("sha256").update(this.#described).digest("hex").slice(0, 32);
     this.path = join(directory, `${name}.safetensors`);
-    this.chosen = new Float64Array(examples).fill(Number.NaN);
-    this.rejected = new Float64Array(examples).fill(Number.NaN);
+    this.chosen = new Float64Array(rows).fill(Number.NaN);
+    this.rejected = new Float64Array(rows).fill(Number.NaN);
     if (existsSync(this.path)) this.#load();
   }
 
-  /** The examples among `wanted` that are not there yet. */
+  /** The rows among `wanted` that are not there yet. */
   missing(wanted: Iterable<number>): number[] {
     return [...new Set(wanted)].filter((index) => Number.isNaN(this.chosen[index] ?? Number.NaN));
   }
@@ -58,7 +60,7 @@ export class ReferenceCache {
     indices.forEach((index, p) => {
       values[2 * p] = this.chosen[index] ?? Number.NaN;
       values[2 * p + 1] = this.rejected[index] ?? Number.NaN;
-      if (Number.isNaN(values[2 * p])) throw new Error(`no reference log-prob of pair ${index} was computed`);
+      if (Number.isNaN(values[2 * p])) throw new Error(`no reference log-prob of row ${index} was computed`);
     });
     return values;
   }
@@ -94,7 +96,7 @@ export class ReferenceCache {
         const raw = file.readRaw(name);
         if (raw.byteLength !== target.byteLength) {
           throw new Error(
-            `${this.path}: holds ${raw.byteLength / 8} pairs, the data has ${target.length}; delete the file`,
+            `${this.path}: holds ${raw.byteLength / 8} rows, the data has ${target.length}; delete the file`,
           );
         }
         new Uint8Array(target.buffer).set(raw);

@@ -1,5 +1,5 @@
 /** Fills a reference cache: one forward pass over the pairs that are missing. */
-import { type PairExample, packPairs } from "@outright/data";
+import { type Examples, type PairExample, packPairs } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { scope, sequenceSums, Tensor } from "@outright/tensor";
 import { rowLogprobs } from "../forward.js";
@@ -15,7 +15,7 @@ const PAIRS_PER_SAVE = 512;
 export async function computeReference(
   cache: ReferenceCache,
   reference: LanguageModel,
-  examples: readonly PairExample[],
+  examples: Examples<PairExample>,
   missing: readonly number[],
   tokensPerMicroBatch: number,
   onProgress: (done: number) => Promise<void>,
@@ -23,7 +23,7 @@ export async function computeReference(
   for (let from = 0; from < missing.length; from += PAIRS_PER_SAVE) {
     const part = missing.slice(from, from + PAIRS_PER_SAVE);
     let next = 0;
-    const pairs = part.map((index) => examples[index] as PairExample);
+    const pairs = part.map((row) => examples.example(row) as PairExample);
     for (const row of packPairs(pairs, tokensPerMicroBatch, { sharedPrompt: true })) {
       const sums = scope(() =>
         sequenceSums(rowLogprobs(reference, row), Tensor.from(reference.device, row.sequenceOffsets)),

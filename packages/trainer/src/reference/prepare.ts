@@ -1,11 +1,11 @@
 /** Reference log-probs of every pair a run can reach, computed before the first step and cached. */
 import { dirname, join } from "node:path";
-import type { Dataset, ExampleStream, PairExample, Tokenizer } from "@outright/data";
+import type { Examples, ExampleStream, PairExample, Tokenizer } from "@outright/data";
 import type { Device } from "@outright/tensor";
 import type { DpoObjectiveConfig, RunConfig } from "../config/index.js";
 import { loadModel, modelIdentity } from "../load-model.js";
 import type { References } from "../objective.js";
-import type { ObjectiveData } from "../objective-data.js";
+import { FEW_ROWS, type ObjectiveData } from "../objective-data.js";
 import { microBatchTokens } from "../tokens.js";
 import { ReferenceCache } from "./cache.js";
 import { computeReference } from "./compute.js";
@@ -14,6 +14,8 @@ export interface ReferenceContext {
   config: RunConfig;
   device: Device;
   tokenizer: Tokenizer;
+  /** waits until all rows of a file are tokenised */
+  tokenised: (examples: Examples<PairExample>) => Promise<void>;
   /** told pairs done out of all that were missing */
   progress: (done: number, total: number) => Promise<void>;
 }
@@ -35,13 +37,14 @@ export async function prepareReferences(
   const path = initial ? config.model : objective.reference;
   const init = initial ? config.init : "pretrained";
   const identity = modelIdentity(path, init, config.seed);
-  const open = (dataset: Dataset<PairExample>) =>
+  const open = (examples: Examples<PairExample>) =>
     new ReferenceCache(
       join(dirname(config.out), ".cache", "references"),
       {
         model: identity,
         tokenizer: context.tokenizer.hash,
-        data: dataset.hash,
+        data: examples.hash,
+        index: "row",
         format: objective.format,
         template: objective.template,
         boundary: objective.boundary,
@@ -51,22 +54,23 @@ export async function prepareReferences(
         dtype: config.dtype,
         kernels: `${device.info.backend}, ${device.info.matmul}`,
       },
-      dataset.examples.length,
+      examples.rows,
     );
   const train = open(data.train);
   const held = data.held === data.train ? train : open(data.held);
   // Within the first pass a stream visits distinct rows; no more than a pass needs to be known.
   const reachable = Math.min(plannedSteps * objective.batch, data.trainIndices.length);
+  if (reachable > FEW_ROWS) await context.tokenised(data.train);
   const wanted = stream.peek(reachable).map((position) => data.trainIndices[position] as number);
   const parts = [
     {
       cache: train,
-      examples: data.train.examples,
+      examples: data.train,
       missing: train.missing(held === train ? [...wanted, ...data.heldIndices] : wanted),
     },
     ...(held === train
       ? []
-      : [{ cache: held, examples: data.held.examples, missing: held.missing(data.heldIndices) }]),
+      : [{ cache: held, examples: data.held, missing: held.missing(data.heldIndices) }]),
   ];
   const total = parts.reduce((sum, part) => sum + part.missing.length, 0);
   if (total > 0) {
