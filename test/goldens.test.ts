@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openSafetensors } from "@outright/checkpoint";
+import { openAdapterDirectory, openSafetensors } from "@outright/checkpoint";
 import {
   loadDataset,
   loadTokenizer,
@@ -13,10 +13,11 @@ import {
   packSft,
   type SftExample,
 } from "@outright/data";
-import { GptNeoX, type LanguageModel } from "@outright/models";
+import { GptNeoX, type LanguageModel, trainableParameters } from "@outright/models";
 import { type Device, gatherRows, linear, scope, Tensor } from "@outright/tensor";
 import {
   AdamW,
+  addAdapter,
   loadModel,
   openDevice,
   rowLogprobs,
@@ -27,7 +28,9 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const goldens = join(import.meta.dirname, "goldens");
-const MODELS = ["llama-nano", "llama-nano-tied", "neox-nano", "neox-nano-sequential-bf16"];
+const MODELS = ["llama-nano", "llama-nano-tied", "neox-nano", "neox-nano-sequential-bf16", "neox-nano-lora"];
+/** numbers of a model with an adapter that peft made; only the adapter trains */
+const BASES: Record<string, string> = { "neox-nano-lora": "neox-nano" };
 
 interface Stats {
   shape: number[];
@@ -89,7 +92,7 @@ afterAll(() => device.close());
 
 for (const name of MODELS) {
   describe(name, async () => {
-    const directory = join(goldens, "models", name);
+    const directory = join(goldens, "models", BASES[name] ?? name);
     const expected = JSON.parse(
       readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8"),
     ) as Expected;
@@ -116,8 +119,13 @@ for (const name of MODELS) {
     );
 
     const withModel = <R>(body: (model: LanguageModel) => R): R => {
-      const { model } = loadModel(device, directory);
+      const adapted = name in BASES;
+      const { model } = loadModel(device, directory, "pretrained", 0, { trainable: !adapted });
       try {
+        if (adapted) {
+          const adapter = openAdapterDirectory(join(goldens, "expected", `${name}.adapter`));
+          addAdapter(model, adapter, { trainable: true });
+        }
         return body(model);
       } finally {
         model.dispose();
@@ -206,12 +214,13 @@ for (const name of MODELS) {
     for (const kind of ["sft", "dpo", "mix"] as const) {
       it(`${kind}: loss within 1e-6, gradients within 1e-4`, () => {
         withModel((model) => {
-          for (const parameter of model.parameters) parameter.gradient();
+          const parameters = trainableParameters(model);
+          for (const parameter of parameters) parameter.gradient();
           expect(relative(run(model, kind), expected[kind].loss)).toBeLessThan(1e-6);
           expect(new Set(Object.keys(expected[kind].grads))).toEqual(
-            new Set(model.parameters.map((parameter) => goldenName(parameter.name))),
+            new Set(parameters.map((parameter) => goldenName(parameter.name))),
           );
-          for (const parameter of model.parameters) {
+          for (const parameter of parameters) {
             const given = parameter.gradient().toFloat32();
             const wanted = expected[kind].grads[goldenName(parameter.name)] as Stats;
             const counts = meaningful(model, parameter.name);
@@ -235,7 +244,8 @@ for (const name of MODELS) {
       it(`${kind}: four AdamW steps`, () => {
         withModel((model) => {
           const { steps, params } = expected.train[kind] as Expected["train"][string];
-          const optimizer = new AdamW(model.parameters, {
+          const parameters = trainableParameters(model);
+          const optimizer = new AdamW(parameters, {
             name: "adamw",
             lr: 1e-3,
             betas: [0.9, 0.95],
@@ -251,7 +261,7 @@ for (const name of MODELS) {
             optimizer.update(1e-3, gradientNorm);
           }
           optimizer.dispose();
-          for (const parameter of model.parameters) {
+          for (const parameter of parameters) {
             const given = parameter.toFloat32();
             const wanted = params[goldenName(parameter.name)] as Stats;
             const counts = meaningful(model, parameter.name);

@@ -24,7 +24,7 @@ export interface ModelChain {
 }
 
 /**
- * @param base stands in place of the one that the last adapter of the chain names
+ * @param base stands in place of the one that the adapter in `dir` names
  * @throws Error of one line where a part is missing, or an adapter's base is not the one it was trained on
  */
 export function openModelChain(dir: string, base?: string): ModelChain {
@@ -42,7 +42,7 @@ export function openModelChain(dir: string, base?: string): ModelChain {
     visited.add(real);
     const adapter = openAdapterDirectory(at);
     adapters.unshift(adapter);
-    at = base ?? baseOf(adapter);
+    at = visited.size === 1 && base !== undefined ? base : baseOf(adapter);
   }
   const chain = { base: at, adapters, tokenizer: [dir, ...parents(adapters, at)].find(hasTokenizer) ?? at };
   if (base === undefined) refuseOtherBases(chain);

@@ -1,3 +1,4 @@
+import type { DropoutSeeds } from "@outright/models";
 import type { Rewards } from "./events.js";
 
 /** What one batch of one objective gave, over all its micro-batches. */
@@ -21,4 +22,6 @@ export interface BatchOptions {
   train: boolean;
   /** most tokens of one micro-batch */
   tokensPerMicroBatch: number;
+  /** seeds of the adapters' dropout in each micro-batch, where it trains; absent: nothing is dropped */
+  dropout?: (microBatch: number) => DropoutSeeds;
 }

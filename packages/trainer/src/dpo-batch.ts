@@ -2,7 +2,7 @@
 import { type PairExample, packPairs } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { dpoLoss } from "@outright/objectives";
-import type { PairMetrics } from "@outright/tensor";
+import type { PairMetrics, Tensor } from "@outright/tensor";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { Rewards } from "./events.js";
 import { runRow } from "./forward.js";
@@ -18,10 +18,11 @@ export function runDpoBatch(
   const metrics: PairMetrics[] = [];
   let tokens = 0;
   let lossTokens = 0;
-  for (const row of packPairs(examples, options.tokensPerMicroBatch, { sharedPrompt: true })) {
+  const rows = packPairs(examples, options.tokensPerMicroBatch, { sharedPrompt: true });
+  rows.forEach((row, microBatch) => {
     const first = metrics.length;
     const rowReference = reference.subarray(2 * first, 2 * (first + row.rows.length));
-    runRow(model, row, options.train, (logp) => {
+    const lossOf = (logp: Tensor) => {
       const result = dpoLoss(logp, row.sequenceOffsets, rowReference, {
         beta,
         pairs: examples.length,
@@ -29,10 +30,11 @@ export function runDpoBatch(
       });
       metrics.push(...result.pairs);
       return result;
-    });
+    };
+    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch));
     tokens += row.tokens;
     lossTokens += row.targets.length;
-  }
+  });
   const mean = (of: (pair: PairMetrics) => number) =>
     metrics.reduce((sum, pair) => sum + of(pair), 0) / metrics.length;
   const rewards: Rewards = {

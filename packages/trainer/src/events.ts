@@ -24,6 +24,8 @@ export interface StartEvent {
   /** f*: best known loss of each objective, where the config gives one */
   optima: Record<string, number>;
   parameters: number;
+  /** parameters of the adapters, where only these are trained */
+  trainable?: number;
   device: string;
 }
 

@@ -1,6 +1,6 @@
 /** One flat row through a model: forward, and backward where it trains. */
 import type { FlatRow } from "@outright/data";
-import type { LanguageModel, ModelInput } from "@outright/models";
+import type { DropoutSeeds, LanguageModel, ModelInput } from "@outright/models";
 import { type Device, gatherRows, logprobHead, scope, Tape, Tensor } from "@outright/tensor";
 
 /** Copies what the trunk needs of a flat row to the device. */
@@ -24,13 +24,15 @@ export function rowLogprobs(model: LanguageModel, row: FlatRow): Tensor {
 
 /**
  * Runs a row and hands its log-probs to `lossOf`, which answers with g = ∂loss/∂logp. With `train` the
- * gradients of all parameters are added to. Nothing but those stays on the device.
+ * gradients of all trainable parameters are added to. Nothing but those stays on the device.
+ * @param dropout seeds for the adapters, if any; they hold from the forward pass to the end of the backward pass
  */
 export function runRow(
   model: LanguageModel,
   row: FlatRow,
   train: boolean,
   lossOf: (logp: Tensor) => { g: Tensor },
+  dropout: DropoutSeeds | null = null,
 ): void {
   if (row.targets.length === 0) return;
   scope(() => {
@@ -38,8 +40,14 @@ export function runRow(
       lossOf(rowLogprobs(model, row));
       return;
     }
-    const tape = new Tape();
-    const logp = tape.record(() => rowLogprobs(model, row));
-    tape.backward(logp, lossOf(logp).g);
+    const { lora } = model;
+    if (lora !== null) lora.dropoutSeeds = dropout;
+    try {
+      const tape = new Tape();
+      const logp = tape.record(() => rowLogprobs(model, row));
+      tape.backward(logp, lossOf(logp).g);
+    } finally {
+      if (lora !== null) lora.dropoutSeeds = null;
+    }
   });
 }

@@ -1,7 +1,7 @@
 /** All that a run must remember to go on bit for bit, and how it goes to and from a checkpoint. */
 import type { JsonValue, LoadedCheckpoint, RunDirectory, TensorSource } from "@outright/checkpoint";
 import type { StreamState } from "@outright/data";
-import type { LanguageModel } from "@outright/models";
+import { type LanguageModel, trainableParameters } from "@outright/models";
 import type { Policy, PolicyState } from "@outright/policies";
 import type { Parameter, Tensor } from "@outright/tensor";
 import type { Objective } from "./objective.js";
@@ -22,6 +22,8 @@ export interface RunState {
   policy: PolicyState;
   /** what the reference log-probs in use were made from */
   references: Record<string, ReferenceKey[]>;
+  /** with adapters: names the frozen weights they stand on, which are not in the checkpoint */
+  base?: string;
   /** hashes of the data files, so that a changed file is noticed */
   data: Record<string, string>;
   stepsPerObjective: Record<string, number>;
@@ -33,6 +35,8 @@ export interface RunState {
 
 export interface Trained {
   model: LanguageModel;
+  /** names the weights the run started from (`modelIdentity`) */
+  identity: string;
   optimizer: AdamW;
   policy: Policy;
   objectives: readonly Objective[];
@@ -44,7 +48,7 @@ export interface Counters {
   stepsPerObjective: Record<string, number>;
 }
 
-/** Writes `checkpoints/step-N`: weights, moments and state. */
+/** Writes `checkpoints/step-N`: the weights that train, their moments, and state. */
 export function saveRun(
   run: RunDirectory,
   trained: Trained,
@@ -64,19 +68,21 @@ export function saveRun(
     references: Object.fromEntries(
       objectives.map((objective) => [objective.name, objective.referenceKeys()]),
     ),
+    ...(model.lora === null ? {} : { base: trained.identity }),
     data: dataHashes(objectives),
     stepsPerObjective: counters.stepsPerObjective,
     seconds: counters.seconds,
     metricsBytes,
   };
+  const parameters = trainableParameters(model);
   run.saveCheckpoint(
     counters.step,
     {
       tensors: {
-        weights: parameterTensors(model.parameters),
+        weights: parameterTensors(parameters),
         optimizer: [
-          ...momentTensors("m", model.parameters, optimizer.m),
-          ...momentTensors("v", model.parameters, optimizer.v),
+          ...momentTensors("m", parameters, optimizer.m),
+          ...momentTensors("v", parameters, optimizer.v),
         ],
       },
       state: state as unknown as JsonValue,
@@ -101,13 +107,19 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
       );
     }
   }
+  if (model.lora !== null && state.base !== trained.identity) {
+    throw new Error(
+      `${checkpoint.dir}: the model that the adapters stand on changed since this checkpoint (config: model); bring it back, or start a new run in another directory`,
+    );
+  }
   for (const objective of objectives)
     refuseOtherReference(checkpoint.dir, objective, state.references[objective.name]);
   const { weights, optimizer: moments } = checkpoint.tensors;
   if (weights === undefined || moments === undefined)
     throw new Error(`${checkpoint.dir}: weights or moments are missing`);
-  for (const parameter of model.parameters) parameter.write(weights.readFloat32(parameter.name));
-  model.parameters.forEach(({ name }, i) => {
+  const parameters = trainableParameters(model);
+  for (const parameter of parameters) parameter.write(weights.readFloat32(parameter.name));
+  parameters.forEach(({ name }, i) => {
     optimizer.m[i]?.write(moments.readFloat32(`m.${name}`));
     optimizer.v[i]?.write(moments.readFloat32(`v.${name}`));
   });
@@ -142,8 +154,8 @@ function refuseOtherReference(
   });
 }
 
-/** What the optimizer goes on from: weights at full precision. */
-function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
+/** Weights as they go into files, at the full precision that is kept. */
+export function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
   return parameters.map((parameter) => ({
     name: parameter.name,
     dtype: "F32",
@@ -152,13 +164,14 @@ function parameterTensors(parameters: readonly Parameter[]): TensorSource[] {
   }));
 }
 
-/** A model's weights as it computes with them. */
-export function modelTensors(parameters: readonly Parameter[]): TensorSource[] {
-  return parameters.map((parameter) => ({
+/** All weights of a model as it computes with them, adapters merged in, for files; the model stays as it is. */
+export function modelTensors(model: LanguageModel): TensorSource[] {
+  const adapters = new Map(model.lora?.adapters.map((adapter) => [adapter.linear.weight.name, adapter]));
+  return model.parameters.map((parameter) => ({
     name: parameter.name,
     dtype: parameter.dtype === "bfloat16" ? "BF16" : "F32",
     shape: parameter.shape,
-    data: () => parameter.toFloat32(),
+    data: () => adapters.get(parameter.name)?.merged() ?? parameter.precise().toFloat32(),
   }));
 }
 

@@ -2,6 +2,7 @@
 import { type FlatRow, packSft, type SftExample } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { type SftNormalisation, sftLoss } from "@outright/objectives";
+import type { Tensor } from "@outright/tensor";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import { runRow } from "./forward.js";
 
@@ -16,13 +17,14 @@ export function runSftBatch(
   const normalisation: SftNormalisation =
     loss === "token-mean" ? { kind: loss, tokens: lossTokens } : { kind: loss, examples: examples.length };
   let sum = 0;
-  for (const row of rows) {
-    runRow(model, row, options.train, (logp) => {
+  rows.forEach((row, microBatch) => {
+    const lossOf = (logp: Tensor) => {
       const result = sftLoss(logp, row.sequenceOffsets, normalisation, options.weight);
       sum += result.loss;
       return result;
-    });
-  }
+    };
+    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch));
+  });
   return { loss: sum / options.weight, lossTokens, tokens: total(rows, (row) => row.tokens), pairs: 0 };
 }
 

@@ -2,6 +2,7 @@
 import type { BatchResult } from "./batch-result.js";
 import type { RunConfig } from "./config/index.js";
 import type { StepEvent } from "./events.js";
+import { dropoutSeeds } from "./lora.js";
 import type { Objective } from "./objective.js";
 import type { Trained } from "./run-state.js";
 import { learningRate } from "./schedule.js";
@@ -28,7 +29,8 @@ export function trainStep(trained: Trained, config: RunConfig, step: number): St
   const rows: Record<string, number[]> = {};
   for (const [name, weight] of Object.entries(weights)) {
     rows[name] = named(name).nextRows();
-    results[name] = named(name).nextBatch(model, { weight, train: true, tokensPerMicroBatch });
+    const dropout = (microBatch: number) => dropoutSeeds(config.seed, step, name, microBatch);
+    results[name] = named(name).nextBatch(model, { weight, train: true, tokensPerMicroBatch, dropout });
   }
   const gradNorm = optimizer.gradientNorm();
   refuseNonFinite(step, results, rows, gradNorm);

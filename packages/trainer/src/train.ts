@@ -1,14 +1,21 @@
 /** The training loop, from a config to a finished run directory. Reads from top to bottom. */
 import { existsSync, readFileSync } from "node:fs";
-import { MetricsFile, RunDirectory, saveModelDirectory, writeFileAtomic } from "@outright/checkpoint";
+import {
+  MetricsFile,
+  RunDirectory,
+  saveModelDirectory,
+  tokenizerDirectory,
+  writeFileAtomic,
+} from "@outright/checkpoint";
 import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
-import type { LanguageModel } from "@outright/models";
-import type { Device } from "@outright/tensor";
+import { type LanguageModel, trainableParameters } from "@outright/models";
+import type { Device, Parameter } from "@outright/tensor";
 import { parseConfig, type RunConfig, resultKeysThatDiffer, stringifyConfig } from "./config/index.js";
 import { environment } from "./environment.js";
 import { evaluateHeldOut } from "./evaluate.js";
 import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
-import { loadModel } from "./load-model.js";
+import { loadModel, modelIdentity } from "./load-model.js";
+import { saveAdapter, startLora } from "./lora.js";
 import { DpoObjective, type Objective, SftObjective } from "./objective.js";
 import { loadObjectiveData, type ObjectiveData, objectiveStream } from "./objective-data.js";
 import { openDevice } from "./open-device.js";
@@ -86,32 +93,40 @@ class Run {
       "info",
       `device: ${this.#device.info.hardware}; ${this.#device.info.matmul}; ${this.#device.info.threads} threads`,
     );
-    const tokenizer = await loadTokenizer(config.model);
-    const { model, directory } = loadModel(this.#device, config.model, config.init, config.seed, {
+    const tokenizer = await loadTokenizer(tokenizerDirectory(config.model));
+    const { model, directory, chain } = loadModel(this.#device, config.model, config.init, config.seed, {
       dtype: config.dtype,
-      master: config.optimizer.masters ?? true,
+      trainable: config.lora === undefined,
+      master: config.lora === undefined && (config.optimizer.masters ?? true),
     });
     model.recompute = config.recompute;
     try {
       this.#checkModel(tokenizer, model);
-      const objectives = await this.#prepareObjectives(tokenizer);
+      const identity = modelIdentity(config.model, config.init, config.seed);
+      if (config.lora !== undefined) startLora(model, config.lora, identity, config.seed);
+      const objectives = await this.#prepareObjectives(tokenizer, model, identity);
       writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
       writeFileAtomic(
         this.#directory.paths.environment,
-        `${JSON.stringify(environment(this.#device), null, 2)}\n`,
+        `${JSON.stringify(environment(this.#device, chain, identity), null, 2)}\n`,
       );
       const trained: Trained = {
         model,
+        identity,
         objectives,
-        optimizer: new AdamW(model.parameters, config.optimizer, config.seed),
+        optimizer: new AdamW(trainableParameters(model), config.optimizer, config.seed),
         policy: runPolicy(config),
       };
       const result = await this.#loop(trained);
-      if (result.reason === "finished") {
+      // the model comes last: where it is, the run is finished
+      if (result.reason === "finished" && model.lora !== null)
+        saveAdapter(this.#directory.paths.adapter, model, chain);
+      if (result.reason === "finished" && (config.lora?.merge ?? true)) {
         saveModelDirectory(this.#directory.paths.model, {
           config: { ...directory.config, ...savedDtype(directory.config, config.dtype) },
-          tensors: modelTensors(model.parameters),
-          copyFrom: config.model,
+          tensors: modelTensors(model),
+          copyFrom: chain.base,
+          tokenizerFrom: chain.tokenizer,
         });
       }
       trained.optimizer.dispose();
@@ -208,7 +223,11 @@ class Run {
     }
   }
 
-  async #prepareObjectives(tokenizer: Tokenizer): Promise<Objective[]> {
+  async #prepareObjectives(
+    tokenizer: Tokenizer,
+    model: LanguageModel,
+    identity: string,
+  ): Promise<Objective[]> {
     const config = this.#config;
     const planned = plannedSteps(config);
     const objectives: Objective[] = [];
@@ -230,6 +249,8 @@ class Run {
       const references = await prepareReferences(objective, pairs, stream, planned[name] ?? 0, {
         config,
         device: this.#device,
+        model,
+        identity,
         tokenizer,
         tokenised: (examples) => this.#tokenising.finish([examples]),
         progress: async (done, total) => {
@@ -277,7 +298,8 @@ class Run {
       policy: { ...config.policy },
       steps: config.steps,
       optima: this.#optima(),
-      parameters: model.parameters.reduce((sum, parameter) => sum + parameter.count, 0),
+      parameters: count(model.parameters),
+      ...(model.lora === null ? {} : { trainable: count(model.lora.parameters) }),
       device: `${this.#device.info.backend}, ${this.#device.info.matmul}`,
     };
   }
@@ -345,6 +367,9 @@ class Run {
     this.#options.onEvent?.(event);
   }
 }
+
+const count = (parameters: readonly Parameter[]): number =>
+  parameters.reduce((sum, parameter) => sum + parameter.count, 0);
 
 /** The weights are saved as the run holds them; transformers 5 calls that key "dtype", earlier versions "torch_dtype". */
 function savedDtype(

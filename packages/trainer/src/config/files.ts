@@ -1,5 +1,6 @@
 /** Looks whether the files that a config names are there, before anything is loaded. */
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import type { ConfigProblem } from "./source.js";
 import type { RunConfig } from "./types.js";
 
@@ -8,6 +9,14 @@ export function fileProblems(config: RunConfig, given: { model: string }): Confi
   const problems: ConfigProblem[] = [];
   if (kindOf(config.model) !== "directory")
     problems.push({ path: ["model"], message: noModel(config.model, given.model) });
+  if (config.lora !== undefined && "from" in config.lora) {
+    const { from } = config.lora;
+    const message =
+      kindOf(from) === "directory"
+        ? `holds no adapter (adapter_config.json): ${from}`
+        : `no such directory: ${from}; give an adapter directory in peft's format`;
+    if (kindOf(join(from, "adapter_config.json")) !== "file") problems.push({ path: ["lora", "from"], message });
+  }
   for (const [name, objective] of Object.entries(config.objectives)) {
     problems.push(...dataProblems(objective.data, ["objectives", name, "data"]));
     if (objective.heldout !== undefined)

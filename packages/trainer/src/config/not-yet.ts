@@ -17,9 +17,6 @@ export function takeNotYet(input: Record<string, unknown>): ConfigProblem[] {
     problems.push({ path, message });
   };
 
-  if (Object.hasOwn(input, "lora")) {
-    refuse(input, "lora", ["lora"], "not available yet; leave it out and all parameters are trained");
-  }
   if (Object.hasOwn(input, "paperCompatible")) {
     const message =
       "not available yet; leave it out, and give objectives `template: paper` for the authors' prompts";

@@ -1,7 +1,7 @@
 /** Fills in what hangs on other keys, and makes paths absolute. */
 import { resolve } from "node:path";
 import type { ParsedConfig } from "./schema.js";
-import type { ObjectiveConfig, RunConfig, RunPolicyConfig, Template } from "./types.js";
+import type { LoraConfig, ObjectiveConfig, RunConfig, RunPolicyConfig, Template } from "./types.js";
 
 const HOLDOUT = { shuffle: 0.03, file: 0 } as const;
 
@@ -24,8 +24,10 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
     }
   }
   const policy = resolvePolicy(parsed);
+  const { lora, ...rest } = parsed;
   return {
-    ...parsed,
+    ...rest,
+    ...(lora === undefined ? {} : { lora: resolveLora(lora, (path) => absolute(path, "lora", "from")) }),
     model: absolute(parsed.model, "model"),
     objectives,
     policy,
@@ -34,6 +36,16 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
     evaluate: { ...parsed.evaluate, holdout: parsed.evaluate.holdout ?? HOLDOUT[parsed.order] },
     out: absolute(parsed.out, "out"),
   };
+}
+
+const RANK = 32;
+
+function resolveLora(
+  { from, rank = RANK, alpha = rank, dropout, targets = "all-linear", merge }: NonNullable<ParsedConfig["lora"]>,
+  absolute: (path: string) => string,
+): LoraConfig {
+  if (from === undefined) return { rank, alpha, dropout: dropout ?? 0, targets, merge };
+  return { from: absolute(from), ...(dropout === undefined ? {} : { dropout }), merge };
 }
 
 export function defaultTemplate(format: ObjectiveConfig["format"]): Template {

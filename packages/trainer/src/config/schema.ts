@@ -193,6 +193,39 @@ const schedule = z
   .prefault({})
   .describe("The learning rate over the steps.");
 
+const lora = z
+  .strictObject({
+    rank: count("Rank of each adapter (peft: r). Default: 32.").optional(),
+    alpha: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe("The adapters are scaled by alpha / rank (peft: lora_alpha). Default: the rank."),
+    dropout: z
+      .number()
+      .min(0)
+      .lt(1)
+      .optional()
+      .describe("Share of an adapter's inputs dropped while training, below 1. Default: 0, or what `from` says."),
+    targets: z
+      .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+      .optional()
+      .describe(
+        "Linear layers to adapt, as peft's target_modules: a list of names (whole or their ends), all-linear, or a regular expression over whole names. Default: all-linear.",
+      ),
+    from: file(
+      "An adapter directory in peft's format to go on from; rank, alpha and targets are then its own. Relative to the config file.",
+    ).optional(),
+    merge: z
+      .boolean()
+      .default(true)
+      .describe("Whether the final weights, adapters merged in, are also written to `model/`."),
+  })
+  .optional()
+  .describe(
+    "Low-rank adapters are trained and the model's own weights stay frozen. Left out, all parameters are trained.",
+  );
+
 const evaluate = z
   .strictObject({
     every: countOrZero(
@@ -250,6 +283,7 @@ export const configSchema = z
         "Matrix products on the CPU: auto takes oneDNN where it is found, else our own portable one.",
       ),
     seed: countOrZero("Of everything random: shuffles, draws of the policy, random weights.").default(42),
+    lora,
     objectives,
     policy,
     steps: count("Optimizer steps. May be left out with policy sequential: its stages' sum.").optional(),

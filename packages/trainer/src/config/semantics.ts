@@ -11,10 +11,21 @@ export function semanticProblems(config: ParsedConfig): ConfigProblem[] {
   const names = Object.keys(config.objectives);
   if (names.length === 0) return [{ path: ["objectives"], message: "empty; give at least one objective" }];
   return [
+    ...loraProblems(config),
     ...objectiveProblems(config),
     ...(config.policy === undefined ? missingPolicy(names) : policyProblems(config, config.policy, names)),
     ...stepProblems(config),
   ];
+}
+
+/** What an adapter is stands in its own config. */
+function loraProblems({ lora }: ParsedConfig): ConfigProblem[] {
+  if (lora?.from === undefined) return [];
+  const given = (["rank", "alpha", "targets"] as const).filter((key) => lora[key] !== undefined);
+  return given.map((key) => ({
+    path: ["lora", key],
+    message: "comes from the adapter that `from` names; leave it out",
+  }));
 }
 
 function objectiveProblems(config: ParsedConfig): ConfigProblem[] {

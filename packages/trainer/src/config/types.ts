@@ -97,9 +97,23 @@ export interface ScheduleConfig {
   minimum: number;
 }
 
+/** Low-rank adapters: new ones, or those of a directory. Names as in peft. */
+export type LoraConfig = {
+  /** whether the merged weights are saved too, in `model/` */
+  merge: boolean;
+} & (
+  | { rank: number; alpha: number; dropout: number; targets: string | string[] }
+  | {
+      /** absolute path of an adapter directory in peft's format */
+      from: string;
+      /** in place of the adapter's own */
+      dropout?: number;
+    }
+);
+
 export interface RunConfig {
   version: 1;
-  /** absolute path of a Hugging Face directory */
+  /** absolute path of a Hugging Face directory, or of an adapter directory in peft's format */
   model: string;
   init: "pretrained" | "random";
   /** "auto", "cpu", "cuda" or "cuda:N" */
@@ -110,6 +124,8 @@ export interface RunConfig {
   threads: number;
   matmul: "auto" | "onednn" | "portable";
   seed: number;
+  /** absent: all parameters are trained */
+  lora?: LoraConfig;
   /** in the order written */
   objectives: Record<string, ObjectiveConfig>;
   policy: RunPolicyConfig;

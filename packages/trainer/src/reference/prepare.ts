@@ -1,9 +1,12 @@
 /** Reference log-probs of every pair a run can reach, computed before the first step and cached. */
 import { dirname, join } from "node:path";
+import { openAdapterDirectory } from "@outright/checkpoint";
 import type { Examples, ExampleStream, PairExample, Tokenizer } from "@outright/data";
+import type { LanguageModel } from "@outright/models";
 import type { Device } from "@outright/tensor";
 import type { DpoObjectiveConfig, RunConfig } from "../config/index.js";
 import { loadModel, modelIdentity } from "../load-model.js";
+import { unmergedIdentity } from "../lora.js";
 import type { References } from "../objective.js";
 import { FEW_ROWS, type ObjectiveData } from "../objective-data.js";
 import { microBatchTokens } from "../tokens.js";
@@ -13,6 +16,10 @@ import { computeReference } from "./compute.js";
 export interface ReferenceContext {
   config: RunConfig;
   device: Device;
+  /** the run's own model, before its first step */
+  model: LanguageModel;
+  /** names its weights, adapters aside */
+  identity: string;
   tokenizer: Tokenizer;
   /** waits until all rows of a file are tokenised */
   tokenised: (examples: Examples<PairExample>) => Promise<void>;
@@ -20,9 +27,53 @@ export interface ReferenceContext {
   progress: (done: number, total: number) => Promise<void>;
 }
 
+/** The reference: what names it, and how it comes into memory while pairs are missing. */
+interface ReferenceModel {
+  identity: string;
+  use: (body: (model: LanguageModel) => Promise<void>) => Promise<void>;
+}
+
 /**
- * The reference model is in memory only while pairs are missing; it is loaded anew, so that it never is the model
- * being trained.
+ * With adapters the reference is the run's own model: off they give its base, and adapters that the run goes on from
+ * (`lora.from`) are as they were, since no step was made yet. Else it is loaded anew, beside the one being trained.
+ */
+function referenceModel(objective: DpoObjectiveConfig, context: ReferenceContext): ReferenceModel {
+  const { config, device, model } = context;
+  const initial = objective.reference === "initial";
+  const path = initial ? config.model : objective.reference;
+  const init = initial ? config.init : "pretrained";
+  const identity = initial ? context.identity : modelIdentity(path, init, config.seed);
+  const { lora } = model;
+  if (initial && config.lora !== undefined && "from" in config.lora) {
+    const adapter = openAdapterDirectory(config.lora.from);
+    return { identity: unmergedIdentity(identity, adapter), use: (body) => body(model) };
+  }
+  if (lora !== null && identity === context.identity) {
+    const use = async (body: (base: LanguageModel) => Promise<void>) => {
+      lora.enabled = false;
+      try {
+        await body(model);
+      } finally {
+        lora.enabled = true;
+      }
+    };
+    return { identity, use };
+  }
+  const use = async (body: (loaded: LanguageModel) => Promise<void>) => {
+    const loaded = loadModel(device, path, init, config.seed, {
+      dtype: config.dtype,
+      trainable: false,
+    }).model;
+    try {
+      await body(loaded);
+    } finally {
+      loaded.dispose();
+    }
+  };
+  return { identity, use };
+}
+
+/**
  * @param plannedSteps steps in which this objective can train
  */
 export async function prepareReferences(
@@ -33,10 +84,7 @@ export async function prepareReferences(
   context: ReferenceContext,
 ): Promise<References> {
   const { config, device } = context;
-  const initial = objective.reference === "initial";
-  const path = initial ? config.model : objective.reference;
-  const init = initial ? config.init : "pretrained";
-  const identity = modelIdentity(path, init, config.seed);
+  const { identity, use } = referenceModel(objective, context);
   const open = (examples: Examples<PairExample>) =>
     new ReferenceCache(
       join(dirname(config.out), ".cache", "references"),
@@ -74,11 +122,7 @@ export async function prepareReferences(
   ];
   const total = parts.reduce((sum, part) => sum + part.missing.length, 0);
   if (total > 0) {
-    const { model } = loadModel(device, path, init, config.seed, {
-      dtype: config.dtype,
-      trainable: false,
-    });
-    try {
+    await use(async (model) => {
       let before = 0;
       for (const { cache, examples, missing } of parts) {
         const budget = microBatchTokens(config.tokensPerMicroBatch);
@@ -86,9 +130,7 @@ export async function prepareReferences(
         await computeReference(cache, model, examples, missing, budget, progress);
         before += missing.length;
       }
-    } finally {
-      model.dispose();
-    }
+    });
   }
   return { train, held };
 }
