@@ -1,6 +1,7 @@
 /** All commands with their options and help texts. Each is loaded only when it is called, so that --help is quick. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { BenchFlags } from "./commands/bench.js";
+import type { ExportFlags } from "./commands/export.js";
 import type { GenerateFlags } from "./commands/generate.js";
 import type { PreviewFlags } from "./commands/preview.js";
 import type { ScoreFlags } from "./commands/score.js";
@@ -44,6 +45,7 @@ export function buildProgram(output: Output): Program {
   addTrain(program, output, outcome);
   addScore(program, output);
   addGenerate(program, output);
+  addExport(program, output);
   addPreview(program, output);
   addReport(program, output);
   addDoctor(program, output, outcome);
@@ -126,6 +128,7 @@ function addScore(program: Command, output: Output): void {
       "Writes the log-prob of every row of a file under a model: the same numbers that training uses.",
     )
     .requiredOption("--model <dir>", "model directory")
+    .option("--adapter <dir>", "LoRA adapter in peft's format, put on the model")
     .requiredOption("--data <file>", "data file")
     .addOption(new Option("--format <name>", "layout of its rows").choices(FORMATS).makeOptionMandatory())
     .addOption(
@@ -180,6 +183,7 @@ function addGenerate(program: Command, output: Output): void {
       "Goes on with prompts by the most likely token each time, until the end token or --max-tokens.",
     )
     .requiredOption("--model <dir>", "model directory, e.g. a run's model/")
+    .option("--adapter <dir>", "LoRA adapter in peft's format, put on the model")
     .option("--prompt <text>", "a prompt; may be given several times", collect)
     .option("--prompts <file>", 'prompts from a file: rows with "prompt", or "instruction" and "input"')
     .option("--max-tokens <count>", "most tokens made for each prompt", wholeFrom(1), 128)
@@ -198,6 +202,29 @@ function addGenerate(program: Command, output: Output): void {
     .action(async (flags: GenerateFlags) => {
       const { generateCommand } = await import("./commands/generate.js");
       await generateCommand(flags, output);
+    });
+}
+
+function addExport(program: Command, output: Output): void {
+  const command = program
+    .command("export")
+    .summary("merge an adapter into its base")
+    .description(
+      "Merges a LoRA adapter in peft's format into its base, adapters that the base stands on included, and writes a Hugging Face directory.",
+    )
+    .requiredOption("--adapter <dir>", "adapter directory, e.g. a run's adapter/")
+    .option("--model <dir>", "its base (default: the one it names)")
+    .requiredOption("--out <dir>", "the directory to write")
+    .addOption(
+      new Option("--save-dtype <name>", "of the weights in the file; they are merged in float32")
+        .choices(["float32", "bfloat16"])
+        .default("float32"),
+    );
+  addDevice(command)
+    .addHelpText("after", examples(["outright export --adapter runs/first/adapter --out merged", ""]))
+    .action(async (flags: ExportFlags) => {
+      const { exportCommand } = await import("./commands/export.js");
+      exportCommand(flags, output);
     });
 }
 

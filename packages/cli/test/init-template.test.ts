@@ -29,6 +29,10 @@ describe("the config that init writes", () => {
   });
 
   it("has commented alternatives that are good as well", () => {
+    const loras = [...INIT_TEMPLATE.matchAll(/^# (lora: [^#\n]*)/gm)].map((match) => match[1] as string);
+    expect(loras.length).toBe(2);
+    for (const lora of loras)
+      expect(() => parseConfig(`${INIT_TEMPLATE}${lora}\n`, { checkFiles: false }), lora).not.toThrow();
     const policies = [...INIT_TEMPLATE.matchAll(/^# (policy: .*)$/gm)].map((match) => match[1] as string);
     expect(policies.length).toBeGreaterThanOrEqual(4);
     for (const policy of policies) {

@@ -1,5 +1,6 @@
 /** `outright score`: the log-probs of every row of a file, the same numbers that training uses. */
 import { closeSync, openSync, writeSync } from "node:fs";
+import { openAdapterDirectory, tokenizerDirectory } from "@outright/checkpoint";
 import {
   type Boundary,
   type DataFormat,
@@ -18,10 +19,13 @@ import {
 import type { LanguageModel } from "@outright/models";
 import { logSigmoid } from "@outright/objectives";
 import { type Device, scope, sequenceSums, Tensor } from "@outright/tensor";
-import { loadModel, microBatchTokens, openDevice, rowLogprobs } from "@outright/trainer";
+import { addAdapter, loadModel, microBatchTokens, openDevice, rowLogprobs } from "@outright/trainer";
 
 export interface ScoreOptions {
+  /** a Hugging Face directory, or an adapter's, which then is merged into its base */
   model: string;
+  /** an adapter directory in peft's format, added to `model` layer by layer, as in training */
+  adapter?: string;
   data: string;
   format: DataFormat;
   template?: TemplateName;
@@ -66,7 +70,7 @@ export interface ScoreSummary {
 
 /** Scores a file and writes `out`. @throws one line for everything a person can mend */
 export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
-  const tokenizer = await loadTokenizer(options.model);
+  const tokenizer = await loadTokenizer(tokenizerDirectory(options.model));
   const common = {
     path: options.data,
     format: options.format,
@@ -85,19 +89,30 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
   try {
     if (options.format === "pairs" || options.format === "hh") {
       const dataset = await loadDataset({ ...common, kind: "dpo", identicalPairs: "keep" });
-      const policy = scorePairs(device, options.model, dataset, budget, options);
+      const policy = scorePairs(device, policyOf(options), dataset, budget, options);
       const reference =
         options.reference === undefined
           ? null
-          : scorePairs(device, options.reference, dataset, budget, options);
+          : scorePairs(device, { path: options.reference }, dataset, budget, options);
       return writePairs(options, dataset, policy, reference);
     }
     const dataset = await loadDataset({ ...common, kind: "sft" });
-    return writeRows(options, dataset, scoreRows(device, options.model, dataset, budget, options));
+    return writeRows(options, dataset, scoreRows(device, policyOf(options), dataset, budget, options));
   } finally {
     device.close();
   }
 }
+
+/** A model, and an adapter on it where there is one. */
+interface Scored {
+  path: string;
+  adapter?: string;
+}
+
+const policyOf = ({ model, adapter }: ScoreOptions): Scored => ({
+  path: model,
+  ...(adapter === undefined ? {} : { adapter }),
+});
 
 /** A file of log-probs per sequence: sums in float64, and per token where wanted. */
 interface Sequences {
@@ -107,24 +122,24 @@ interface Sequences {
 
 function scoreRows(
   device: Device,
-  path: string,
+  scored: Scored,
   dataset: Dataset<SftExample>,
   budget: number,
   options: ScoreOptions,
 ): Sequences {
-  return withModel(device, path, dataset, (model) =>
+  return withModel(device, scored, dataset, (model) =>
     scoreSequences(model, packSft(dataset.examples, budget), dataset.examples.length, options),
   );
 }
 
 function scorePairs(
   device: Device,
-  path: string,
+  scored: Scored,
   dataset: Dataset<PairExample>,
   budget: number,
   options: ScoreOptions,
 ): Sequences {
-  return withModel(device, path, dataset, (model) =>
+  return withModel(device, scored, dataset, (model) =>
     scoreSequences(
       model,
       packPairs(dataset.examples, budget, { sharedPrompt: true }),
@@ -136,12 +151,14 @@ function scorePairs(
 
 function withModel<R>(
   device: Device,
-  path: string,
+  scored: Scored,
   dataset: Dataset<unknown>,
   body: (model: LanguageModel) => R,
 ): R {
-  const { model } = loadModel(device, path);
+  const { path, adapter } = scored;
+  const { model } = loadModel(device, path, "pretrained", 0, { trainable: false });
   try {
+    if (adapter !== undefined) addAdapter(model, openAdapterDirectory(adapter));
     if (dataset.largestId >= model.vocabSize) {
       throw new Error(
         `${path}: the data holds token id ${dataset.largestId}, the model's vocabulary ends at ${model.vocabSize - 1}`,

@@ -1,5 +1,6 @@
 /** `outright train --dry-run`: everything that comes before the first step, without it. */
 import { basename } from "node:path";
+import { tokenizerDirectory } from "@outright/checkpoint";
 import {
   type DatasetReport,
   loadDataset,
@@ -7,7 +8,15 @@ import {
   type PairExample,
   type SftExample,
 } from "@outright/data";
-import { datasetOptions, loadModel, openDevice, type RunConfig } from "@outright/trainer";
+import { trainableParameters } from "@outright/models";
+import {
+  datasetOptions,
+  loadModel,
+  modelIdentity,
+  openDevice,
+  type RunConfig,
+  startLora,
+} from "@outright/trainer";
 import { formatBytes, formatCount, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
@@ -27,7 +36,7 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
   const progress = (text: string): void => {
     if (!isJson) line.show(text);
   };
-  const tokenizer = await loadTokenizer(config.model);
+  const tokenizer = await loadTokenizer(tokenizerDirectory(config.model));
   const objectives: ObjectiveFacts[] = [];
   for (const [name, objective] of Object.entries(config.objectives)) {
     const { examples, report } = await loadDataset({
@@ -43,19 +52,30 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
   progress(`loading ${config.model}`);
   const device = openDevice(config);
   try {
-    const { model } = loadModel(device, config.model, config.init, config.seed);
-    const parameters = model.parameters.reduce((total, parameter) => total + parameter.count, 0);
+    const { model } = loadModel(device, config.model, config.init, config.seed, {
+      trainable: config.lora === undefined,
+    });
+    if (config.lora !== undefined) {
+      const identity = modelIdentity(config.model, config.init, config.seed);
+      startLora(model, config.lora, identity, config.seed);
+    }
+    const count = (list: readonly { count: number }[]) => list.reduce((total, one) => total + one.count, 0);
+    const parameters = count(model.parameters);
+    const trainable = count(trainableParameters(model));
     model.dispose();
     if (isJson) {
       output.out(
-        `${JSON.stringify({ type: "dry-run", config, parameters, objectives, device: device.info })}\n`,
+        `${JSON.stringify({ type: "dry-run", config, parameters, trainable, objectives, device: device.info })}\n`,
       );
       return;
     }
     line.clear();
-    // weights, gradients and two moments, each in float32
+    // weights, and of what trains gradients and two moments, each in float32
+    const frozen = config.lora === undefined ? 0 : parameters;
+    const bytes = formatBytes(4 * frozen + 16 * trainable);
+    const adapters = config.lora === undefined ? "" : ` and ${formatCount(trainable)} in adapters, which train,`;
     output.out(
-      `${formatCount(parameters)} parameters on ${device.info.backend}: ${formatBytes(16 * parameters)} for weights, gradients and moments, activations beside\n`,
+      `${formatCount(parameters)} parameters${adapters} on ${device.info.backend}: ${bytes} for weights, gradients and moments, activations beside\n`,
     );
     for (const facts of objectives) output.out(objectiveLines(facts, config));
     output.out(`the config is good: ${formatWhole(config.steps)} steps would be written to ${config.out}\n`);

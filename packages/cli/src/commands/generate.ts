@@ -1,4 +1,5 @@
 /** `outright generate` */
+import { openAdapterDirectory, tokenizerDirectory } from "@outright/checkpoint";
 import {
   describeRow,
   loadTokenizer,
@@ -8,13 +9,15 @@ import {
   type Tokenizer,
 } from "@outright/data";
 import { generate } from "@outright/eval";
-import { loadModel, openDevice } from "@outright/trainer";
+import { addAdapter, loadModel, openDevice } from "@outright/trainer";
 import { UsageError } from "../errors.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
+import { noteOtherBase } from "./adapter-base.js";
 
 export interface GenerateFlags {
   model: string;
+  adapter?: string;
   prompt?: string[];
   prompts?: string;
   maxTokens: number;
@@ -32,14 +35,19 @@ export async function generateCommand(flags: GenerateFlags, output: Output): Pro
   if ((flags.prompt === undefined) === (flags.prompts === undefined)) {
     throw new UsageError("give either --prompt TEXT or --prompts FILE", "generate");
   }
-  const tokenizer = await loadTokenizer(flags.model);
+  const tokenizer = await loadTokenizer(tokenizerDirectory(flags.model));
   const prompts =
     flags.prompts === undefined
       ? (flags.prompt ?? []).map((prompt) => render({ prompt }, flags.template, "--prompt", tokenizer))
       : await readPrompts(flags.prompts, flags.template, tokenizer);
   const device = openDevice(flags);
   try {
-    const { model } = loadModel(device, flags.model);
+    const { model } = loadModel(device, flags.model, "pretrained", 0, { trainable: false });
+    if (flags.adapter !== undefined) {
+      const adapter = openAdapterDirectory(flags.adapter);
+      noteOtherBase(adapter, flags.model, output);
+      addAdapter(model, adapter);
+    }
     const line = new LiveLine(output);
     const onProgress = (active: number, total: number): void => {
       if (flags.json !== true && output.isTerminal)

@@ -4,7 +4,7 @@ export const INIT_TEMPLATE = `# Run config of outright. Check it with \`outright
 # Any key can be set on the command line: --steps 10 --objectives.sft.batch 8
 version: 1
 
-model: models/base              # a Hugging Face directory: config.json, *.safetensors, tokenizer.json
+model: models/base              # a Hugging Face directory (config.json, *.safetensors, tokenizer.json), or an adapter's
 init: pretrained                # pretrained | random (drawn from the seed; config.json and tokenizer.json are enough)
 out: runs/first                 # the run's directory: metrics, checkpoints, the final model, the report
 
@@ -28,6 +28,10 @@ objectives:
     loss: sigmoid
     reference: initial          # initial (the weights the run starts from) or a model directory
     identicalPairs: drop        # drop | keep | error: pairs whose two answers are the same
+
+# Low-rank adapters instead of all weights; names as in peft. targets: names, all-linear, or a regular expression.
+# lora: { rank: 32, alpha: 32, dropout: 0, targets: [query_key_value], merge: true }  # merge: whole weights in model/ too
+# lora: { from: runs/earlier/adapter }  # go on with these adapters
 
 # Which objective trains at each step. lambda weighs dpo, 1 - lambda sft; \`weights: { sft: 1, dpo: 1 }\` takes any number.
 policy: { name: alright, lambda: 0.5 }

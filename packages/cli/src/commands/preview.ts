@@ -1,5 +1,6 @@
 /** `outright preview`: rows as the model sees them; what carries loss is coloured, or in ⟦brackets⟧ without colours. */
 import { basename } from "node:path";
+import { tokenizerDirectory } from "@outright/checkpoint";
 import {
   loadDataset,
   loadTokenizer,
@@ -31,7 +32,7 @@ export async function previewCommand(
 ): Promise<void> {
   const config = loadConfig(path, { overrides });
   const names = flags.objective === undefined ? Object.keys(config.objectives) : [flags.objective];
-  const tokenizer = await loadTokenizer(config.model);
+  const tokenizer = await loadTokenizer(tokenizerDirectory(config.model));
   for (const name of names) {
     const objective = config.objectives[name];
     if (objective === undefined) {

@@ -1,10 +1,12 @@
 /** `outright score` */
 import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
+import { openAdapterDirectory } from "@outright/checkpoint";
 import { type ScoreOptions, type ScoreSummary, scoreFile } from "@outright/eval";
 import { formatLoss, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
+import { noteOtherBase } from "./adapter-base.js";
 
 export type ScoreFlags = Omit<ScoreOptions, "onProgress" | "tokensPerMicroBatch"> & {
   tokensPerMicroBatch?: number;
@@ -22,6 +24,8 @@ export async function scoreCommand(flags: ScoreFlags, output: Output): Promise<v
   if (statSync(options.out, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new Error(`--out: ${options.out} is a directory; name a file`);
   }
+  if (options.adapter !== undefined)
+    noteOtherBase(openAdapterDirectory(options.adapter), options.model, output);
   const line = new LiveLine(output);
   const summary = await scoreFile({
     ...options,

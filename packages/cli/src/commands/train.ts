@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { loadConfig, type RunConfig, type TrainEvent, type TrainResult } from "@outright/trainer";
 import { type Engine, startEngine } from "../engine/host.js";
-import { endFinished, finishedSteps } from "../engine/resume.js";
+import { endFinished, finishedSteps, writesModel } from "../engine/resume.js";
 import { UsageError } from "../errors.js";
 import { formatSeconds, formatWhole } from "../terminal/format.js";
 import type { Output } from "../terminal/output.js";
@@ -42,7 +42,7 @@ export async function trainCommand(
     if (steps !== undefined) {
       await endFinished(config.out);
       tell(
-        `${config.out} is finished: ${formatWhole(steps)} steps, the model is in ${join(config.out, "model")}`,
+        `${config.out} is finished: ${formatWhole(steps)} steps, the ${writesModel(config) ? "model" : "adapter"} is in ${join(config.out, writesModel(config) ? "model" : "adapter")}`,
       );
       return 0;
     }
@@ -112,7 +112,8 @@ function closingLines({ out, reason, step, seconds }: TrainResult): string {
   ];
   if (reason === "finished") {
     const first = `finished ${formatWhole(step)} steps in ${formatSeconds(seconds)}\n`;
-    return first + [["model", join(out, "model")] as [string, string], ...files].map(kept).join("");
+    const weights = ["model", "adapter"].map((name): [string, string] => [name, join(out, name)]);
+    return first + [...weights, ...files].map(kept).join("");
   }
   if (step === 0 && !existsSync(join(out, "config.yaml"))) {
     return "stopped before the first step; nothing was saved\n";

@@ -20,11 +20,15 @@ export function finishedSteps(config: RunConfig): number | undefined {
     );
   }
   const end = lastMetricsLine(join(config.out, "metrics.jsonl"));
-  // the model is written last: killed in between, the run is not finished
-  const hasModel = existsSync(join(config.out, "model", "config.json"));
+  // the model (or only the adapter) is written last: killed in between, the run is not finished
+  const last = writesModel(config) ? ["model", "config.json"] : ["adapter", "adapter_config.json"];
+  const hasModel = existsSync(join(config.out, ...last));
   const isFinished = hasModel && end?.type === "end" && end.reason === "finished";
   return isFinished ? (end.step ?? config.steps) : undefined;
 }
+
+/** Whether the run ends with whole weights, and not with an adapter alone. */
+export const writesModel = (config: RunConfig): boolean => config.lora?.merge ?? true;
 
 /**
  * Ends a finished run that was killed between its model and its last breath: it still has its lock, and no report or one
