@@ -54,7 +54,8 @@ export function openAdapterDirectory(dir: string): AdapterDirectory {
 }
 
 function noAdapter(dir: string): Error {
-  if (!isDirectory(dir)) return new Error(`${dir}: there is no such directory; give one with ${ADAPTER_CONFIG_FILE}`);
+  if (!isDirectory(dir))
+    return new Error(`${dir}: there is no such directory; give one with ${ADAPTER_CONFIG_FILE}`);
   const inRun = isAdapterDirectory(join(dir, "adapter")) ? `; did you mean ${join(dir, "adapter")}?` : "";
   return new Error(`${dir}: holds no adapter (${ADAPTER_CONFIG_FILE})${inRun}`);
 }

@@ -94,5 +94,7 @@ function hashOf(base: string, adapters: readonly AdapterDirectory[]): string {
 
 /** The directory that a tokenizer is read from, for a model that may be an adapter's. */
 export function tokenizerDirectory(dir: string, base?: string): string {
-  return existsSync(dir) && isAdapterDirectory(dir) && !hasTokenizer(dir) ? openModelChain(dir, base).tokenizer : dir;
+  return existsSync(dir) && isAdapterDirectory(dir) && !hasTokenizer(dir)
+    ? openModelChain(dir, base).tokenizer
+    : dir;
 }

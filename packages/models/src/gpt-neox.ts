@@ -133,7 +133,12 @@ export class GptNeoX implements LanguageModel {
         down: dense(`${at}.mlp.dense_4h_to_h`, D, intermediate),
       };
     });
-    this.linears = this.#layers.flatMap(({ queryKeyValue, dense, up, down }) => [queryKeyValue, dense, up, down]);
+    this.linears = this.#layers.flatMap(({ queryKeyValue, dense, up, down }) => [
+      queryKeyValue,
+      dense,
+      up,
+      down,
+    ]);
     this.#norm = norm("gpt_neox.final_layer_norm");
     this.head = config.tied ? this.#embedding : weights.add("embed_out.weight", [V, D], matrix);
     this.#rotary = new RotaryCache(

@@ -32,11 +32,20 @@ export function stackLora(model: LanguageModel, parts: readonly LoraPart[]): Sta
     if (rank === 0) continue;
     ranks.set(name, rank);
     const names = loraNames(name);
-    tensors.push({ name: names.a, shape: [rank, inner], data: () => rows(pieces.map(({ read }) => read(names.a))) });
+    tensors.push({
+      name: names.a,
+      shape: [rank, inner],
+      data: () => rows(pieces.map(({ read }) => read(names.a))),
+    });
     tensors.push({
       name: names.b,
       shape: [out, rank],
-      data: () => columns(pieces.map(({ read, ...rest }) => ({ ...rest, values: read(names.b) })), out, rank),
+      data: () =>
+        columns(
+          pieces.map(({ read, ...rest }) => ({ ...rest, values: read(names.b) })),
+          out,
+          rank,
+        ),
     });
   }
   const dropout = parts.at(-1)?.settings.dropout ?? 0;

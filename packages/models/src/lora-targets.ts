@@ -47,7 +47,9 @@ export function loraTargets(model: LanguageModel, settings: LoraSettings): LoraT
   const inLayers = layers === undefined || typeof targets === "string" ? () => true : blockFilter(settings);
   const chosen = linears.filter(({ name }) => wanted(name) && !excluded(name) && inLayers(name));
   if (chosen.length === 0) {
-    throw new Error("no layer is left to adapt after excluded layers and those of other blocks are taken out");
+    throw new Error(
+      "no layer is left to adapt after excluded layers and those of other blocks are taken out",
+    );
   }
   return chosen.map((linear) => {
     const rank = patternValue(settings.rankPattern, linear.name) ?? settings.rank;
@@ -71,7 +73,9 @@ function byText(targets: string, names: readonly string[]): Matcher {
   const matches = matcher(targets);
   if (names.some(matches)) return matches;
   // a bare name is no sensible pattern: it must match from the first character to the last
-  const hint = names.some((name) => endsIn(name, targets)) ? ` (to name layers, give a list: [${targets}])` : "";
+  const hint = names.some((name) => endsIn(name, targets))
+    ? ` (to name layers, give a list: [${targets}])`
+    : "";
   throw new Error(`no linear layer's whole name matches "${targets}"${hint}; ${thereAre(names)}`);
 }
 
@@ -79,7 +83,9 @@ function byNames(targets: readonly string[], names: readonly string[]): Matcher 
   for (const target of targets) {
     if (names.some((name) => endsIn(name, target))) continue;
     if (NOT_LAYERS.includes(target)) {
-      throw new Error(`"${target}" cannot be adapted: embeddings and the output head stay frozen; ${thereAre(names)}`);
+      throw new Error(
+        `"${target}" cannot be adapted: embeddings and the output head stay frozen; ${thereAre(names)}`,
+      );
     }
     throw new Error(`there is no linear layer "${target}"; ${thereAre(names)}`);
   }
@@ -99,14 +105,17 @@ function blockFilter({ layers = [], layersPattern }: LoraSettings): Matcher {
 }
 
 function patternValue(patterns: Readonly<Record<string, number>> = {}, name: string): number | undefined {
-  return Object.entries(patterns).find(([key]) => regularExpression(`^(?:.*\\.)?(?:${key})$`).test(name))?.[1];
+  return Object.entries(patterns).find(([key]) =>
+    regularExpression(`^(?:.*\\.)?(?:${key})$`).test(name),
+  )?.[1];
 }
 
 const wholePattern = (pattern: string) => regularExpression(`^(?:${pattern})$`);
 
 /** Python's syntax in the parts that module names need; what JavaScript does not know is an error. */
 function regularExpression(pattern: string): RegExp {
-  if (/\\[AZz]/.test(pattern)) throw new Error(`the regular expression ${pattern} uses \\A or \\Z; leave them out`);
+  if (/\\[AZz]/.test(pattern))
+    throw new Error(`the regular expression ${pattern} uses \\A or \\Z; leave them out`);
   try {
     return new RegExp(pattern.replaceAll("(?P<", "(?<"));
   } catch (error) {

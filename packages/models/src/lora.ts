@@ -2,7 +2,13 @@
  * Low-rank adaptation (Hu et al. 2021): a frozen linear layer W gets y = W x + s · B A drop(x) with A[r, in], B[out, r] and
  * s = alpha / r. Names, initial values and meaning of all settings are those of peft, so that files go both ways.
  */
-import { type Device, type LowRank, mergeLowRank, type Parameter, type ParameterOptions } from "@outright/tensor";
+import {
+  type Device,
+  type LowRank,
+  mergeLowRank,
+  type Parameter,
+  type ParameterOptions,
+} from "@outright/tensor";
 import type { LanguageModel } from "./language-model.js";
 import type { Linear } from "./linear.js";
 import { type LoraSettings, type LoraTarget, loraTargets } from "./lora-targets.js";
@@ -70,7 +76,12 @@ export class Lora {
    */
   dropoutSeeds: DropoutSeeds | null = null;
 
-  constructor(device: Device, targets: readonly LoraTarget[], settings: LoraSettings, options: ParameterOptions) {
+  constructor(
+    device: Device,
+    targets: readonly LoraTarget[],
+    settings: LoraSettings,
+    options: ParameterOptions,
+  ) {
     const weights = new ParameterSet(device, options, "adapter_config.json");
     this.settings = settings;
     this.weights = weights;

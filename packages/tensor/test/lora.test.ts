@@ -7,7 +7,10 @@ afterAll(() => device.close());
 
 /** Well spread values in (-1, 1), the same for the same seed. */
 const values = (count: number, seed: number) =>
-  Float32Array.from({ length: count }, (_, i) => 2 * (((i + 1) * 0.61803398875 + seed * 0.754877666) % 1) - 1);
+  Float32Array.from(
+    { length: count },
+    (_, i) => 2 * (((i + 1) * 0.61803398875 + seed * 0.754877666) % 1) - 1,
+  );
 
 function parameter(name: string, shape: number[], seed: number, trainable = true): Parameter {
   const made = new Parameter(device, name, shape, { trainable });
@@ -36,7 +39,11 @@ describe("adaptedLinear", () => {
         tape.backward(y, Tensor.from(device, g, [M, N]));
       });
       const weighted = () =>
-        scope(() => layer().toFloat32().reduce((sum, value, i) => sum + value * (g[i] as number), 0));
+        scope(() =>
+          layer()
+            .toFloat32()
+            .reduce((sum, value, i) => sum + value * (g[i] as number), 0),
+        );
       for (const p of [x, residual, a, b]) {
         const gradient = p.gradient().toFloat32();
         const base = p.toFloat32();
@@ -86,7 +93,9 @@ describe("adaptedLinear", () => {
       const mean = new Float64Array(whole.length);
       const draws = 4000;
       for (let seed = 0; seed < draws; seed++)
-        scope(() => adapter({ p: 0.3, seed }).forEach((value, i) => (mean[i] = (mean[i] ?? 0) + value / draws)));
+        scope(() =>
+          adapter({ p: 0.3, seed }).forEach((value, i) => (mean[i] = (mean[i] ?? 0) + value / draws)),
+        );
       mean.forEach((value, i) => expect(Math.abs(value - (whole[i] as number))).toBeLessThan(0.06));
     });
   });
@@ -113,7 +122,9 @@ describe("linear with a residual", () => {
       const r = residual.toFloat32();
       const tape = new Tape();
       const y = tape.record(() => linear(x, w, bias, residual));
-      y.toFloat32().forEach((value, i) => expect(value).toBeCloseTo((plain[i] as number) + (r[i] as number), 6));
+      y.toFloat32().forEach((value, i) =>
+        expect(value).toBeCloseTo((plain[i] as number) + (r[i] as number), 6),
+      );
       tape.backward(y, Tensor.from(device, g, [M, N]));
     });
     expect(residual.gradient().toFloat32()).toEqual(g);

@@ -68,7 +68,12 @@ function settingsOf({ config: { base: _, ...settings } }: AdapterDirectory): Lor
  * Seeds of dropout in one micro-batch: a function of these four and the adapter, so that a resumed run drops the same.
  * @param microBatch counted from 0 within the objective's batch
  */
-export function dropoutSeeds(seed: number, step: number, objective: string, microBatch: number): DropoutSeeds {
+export function dropoutSeeds(
+  seed: number,
+  step: number,
+  objective: string,
+  microBatch: number,
+): DropoutSeeds {
   const uniform = counterRandom(seed, `dropout/${step}/${objective}/${microBatch}`);
   return (adapter) => Math.floor(uniform(adapter) * 2 ** 53);
 }

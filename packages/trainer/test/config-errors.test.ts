@@ -136,9 +136,34 @@ const single: [name: string, text: string, line: string][] = [
     "run.yaml:4: objectives: empty; give at least one objective",
   ],
   [
-    "lora",
-    `${HEAD}${SFT}steps: 1\nlora: { rank: 4 }\n`,
-    "run.yaml:5: lora: not available yet; leave it out and all parameters are trained",
+    "LoRA of rank 0",
+    `${HEAD}${SFT}steps: 1\nlora: { rank: 0 }\n`,
+    "run.yaml:5: lora.rank: must be a whole number, 1 or more; got 0",
+  ],
+  [
+    "LoRA with peft's spelling",
+    `${HEAD}${SFT}steps: 1\nlora: { target_modules: [dense] }\n`,
+    "run.yaml:5: lora.target_modules: unknown key; there are rank, alpha, dropout, targets, from, merge",
+  ],
+  [
+    "LoRA that drops everything",
+    `${HEAD}${SFT}steps: 1\nlora: { dropout: 1 }\n`,
+    "run.yaml:5: lora.dropout: must be a number, 0 or more and below 1; got 1",
+  ],
+  [
+    "LoRA without targets",
+    `${HEAD}${SFT}steps: 1\nlora: { targets: [] }\n`,
+    "run.yaml:5: lora.targets: must be a text or a list that is not empty; got []",
+  ],
+  [
+    "LoRA scaled by nothing",
+    `${HEAD}${SFT}steps: 1\nlora: { alpha: 0 }\n`,
+    "run.yaml:5: lora.alpha: must be a number, above 0; got 0",
+  ],
+  [
+    "LoRA that goes on with another rank",
+    `${HEAD}${SFT}steps: 1\nlora: { from: a, rank: 4 }\n`,
+    "run.yaml:5: lora.rank: comes from the adapter that `from` names; leave it out",
   ],
   [
     "bfloat16",

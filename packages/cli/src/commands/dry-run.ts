@@ -73,7 +73,8 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
     // weights, and of what trains gradients and two moments, each in float32
     const frozen = config.lora === undefined ? 0 : parameters;
     const bytes = formatBytes(4 * frozen + 16 * trainable);
-    const adapters = config.lora === undefined ? "" : ` and ${formatCount(trainable)} in adapters, which train,`;
+    const adapters =
+      config.lora === undefined ? "" : ` and ${formatCount(trainable)} in adapters, which train,`;
     output.out(
       `${formatCount(parameters)} parameters${adapters} on ${device.info.backend}: ${bytes} for weights, gradients and moments, activations beside\n`,
     );

@@ -27,16 +27,7 @@ export function linearForward(x: Tensor, w: Tensor, b: Tensor | null, residual: 
     throw new Error("linear: a bias that trains beside a frozen weight is not supported");
   }
   const y = Tensor.like(x, [M, N]);
-  x.device.native.linear(
-    x.handle,
-    w.handle,
-    b?.handle ?? 0,
-    residual?.handle ?? 0,
-    y.handle,
-    M,
-    N,
-    K,
-  );
+  x.device.native.linear(x.handle, w.handle, b?.handle ?? 0, residual?.handle ?? 0, y.handle, M, N, K);
   return y;
 }
 
@@ -56,8 +47,7 @@ export function linearBackward(
     native.linearBackwardWeight(dy.handle, x.handle, dw.tensor.handle, db?.tensor.handle ?? 0, M, N, K);
   }
   const dx = gradientOf(x);
-  if (dx !== null)
-    native.linearBackwardInput(dy.handle, w.handle, dx.tensor.handle, M, N, K, dx.accumulate);
+  if (dx !== null) native.linearBackwardInput(dy.handle, w.handle, dx.tensor.handle, M, N, K, dx.accumulate);
   if (residual !== null) passGradient(residual, dy);
 }
 

@@ -15,7 +15,8 @@ export function fileProblems(config: RunConfig, given: { model: string }): Confi
       kindOf(from) === "directory"
         ? `holds no adapter (adapter_config.json): ${from}`
         : `no such directory: ${from}; give an adapter directory in peft's format`;
-    if (kindOf(join(from, "adapter_config.json")) !== "file") problems.push({ path: ["lora", "from"], message });
+    if (kindOf(join(from, "adapter_config.json")) !== "file")
+      problems.push({ path: ["lora", "from"], message });
   }
   for (const [name, objective] of Object.entries(config.objectives)) {
     problems.push(...dataProblems(objective.data, ["objectives", name, "data"]));

@@ -41,7 +41,14 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
 const RANK = 32;
 
 function resolveLora(
-  { from, rank = RANK, alpha = rank, dropout, targets = "all-linear", merge }: NonNullable<ParsedConfig["lora"]>,
+  {
+    from,
+    rank = RANK,
+    alpha = rank,
+    dropout,
+    targets = "all-linear",
+    merge,
+  }: NonNullable<ParsedConfig["lora"]>,
   absolute: (path: string) => string,
 ): LoraConfig {
   if (from === undefined) return { rank, alpha, dropout: dropout ?? 0, targets, merge };

@@ -206,7 +206,9 @@ const lora = z
       .min(0)
       .lt(1)
       .optional()
-      .describe("Share of an adapter's inputs dropped while training, below 1. Default: 0, or what `from` says."),
+      .describe(
+        "Share of an adapter's inputs dropped while training, below 1. Default: 0, or what `from` says.",
+      ),
     targets: z
       .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
       .optional()
