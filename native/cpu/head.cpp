@@ -195,10 +195,10 @@ struct Statistics {
   const float *lse, *logp, *g;
 };
 
-// dz of all active rows and the columns of one tile, into dz[A, ...] with rows `width` apart.
+// dz[A, kColumns] of all active rows and the columns of one tile.
 template <typename X>
 void tile_gradients(const ActiveRows<X>& active, const Statistics& of, const Cache<X>& cache, const X* w,
-                    int64_t D, int64_t tile, const Range& columns, X* dz, int64_t width, float* panels,
+                    int64_t D, int64_t tile, const Range& columns, X* dz, float* panels,
                     const TileScratch<X>& sizes) {
   const bool cached = tile < cache.tiles;
   float* logits = panels + sizes.panels;
@@ -210,7 +210,7 @@ void tile_gradients(const ActiveRows<X>& active, const Statistics& of, const Cac
                        logits + sizes.logits);
     for (int64_t i = 0; i < m; ++i) {
       const int64_t n = active.rows[static_cast<size_t>(block + i)];
-      X* row = dz + (block + i) * width;
+      X* row = dz + (block + i) * kColumns;
       if (cached) {
         const double shift = static_cast<double>(cache.max(tile, n)) - static_cast<double>(of.lse[n]) / kLn2;
         scale_row(cache.row(tile, n), columns.size(), static_cast<float>(-std::exp2(shift)) * of.g[n], row);
@@ -235,11 +235,12 @@ void backward(Device& device, const X* h, const X* w, const Statistics& of, cons
   if (!accumulate && A < N) std::fill_n(dh, N * D, from_float<X>(0.0f));
   if (A == 0) return;
 
-  // Shared, in floats: dz[A, block] in X, dh[A, D] in float32, and the rows of h if some are left out.
+  // Shared, in floats: dz[tile][A, kColumns] in X, dh[A, D] in float32, and the rows of h if some are left
+  // out.
   const auto floats = [](int64_t count) {
     return aligned(ceil_div(count * static_cast<int64_t>(sizeof(X)), 4));
   };
-  const int64_t width = std::min(V, kBlockColumns);
+  const int64_t width = ceil_div(std::min(V, kBlockColumns), kColumns) * kColumns;
   const int64_t dz_size = floats(A * width);
   const int64_t dh_size = aligned(A * D);
   float* shared = device.reserve_shared(dz_size + dh_size + (A == N ? 0 : floats(A * D)));
@@ -256,32 +257,34 @@ void backward(Device& device, const X* h, const X* w, const Statistics& of, cons
 
   const TileScratch<X> sizes(D);
   const int64_t hidden_columns = std::min(D, kColumns);
-  const int64_t hidden_panels = aligned(matmul::packed_size<X>(hidden_columns, width));
+  const int64_t hidden_panels = aligned(matmul::packed_size<X>(hidden_columns, kColumns));
   device.reserve_threads(std::max({sizes.size(), matmul::tn_scratch<X>(hidden_columns, A),
-                                   hidden_panels + matmul::left_scratch<X>(width)}));
+                                   hidden_panels + matmul::left_scratch<X>(kColumns)}));
 
   for (int64_t first = 0; first < V; first += width) {
     const int64_t here = std::min(width, V - first);
     const Grid hidden(A, D, 2);
     device.pool.run(ceil_div(here, kColumns), (dw ? 2 : 1) * work(A, D, here), [&](int64_t i, int thread) {
-      const Range some = part(i, kColumns, here);
-      const Range columns{first + some.begin, first + some.end};
-      X* corner = dz + some.begin;
+      const Range columns = part(first / kColumns + i, kColumns, V);
+      X* tile_dz = dz + i * A * kColumns;
       float* scratch = device.thread_scratch(thread);
-      tile_gradients(active, of, cache, w, D, columns.begin / kColumns, columns, corner, width, scratch,
-                     sizes);
+      tile_gradients(active, of, cache, w, D, columns.begin / kColumns, columns, tile_dz, scratch, sizes);
       if (!dw) return;
       for (int64_t d = 0; d < D; d += hidden_columns)
-        matmul::multiply_tn(columns.size(), std::min(hidden_columns, D - d), A, corner, width, active.h + d,
-                            D, dw + columns.begin * D + d, D, true, scratch);
+        matmul::multiply_tn(columns.size(), std::min(hidden_columns, D - d), A, tile_dz, kColumns,
+                            active.h + d, D, dw + columns.begin * D + d, D, true, scratch);
     });
     device.pool.run(hidden.tiles, work(A, D, here), [&](int64_t tile, int thread) {
       const Range rows = hidden.row(tile);
       const Range columns = hidden.column(tile);
       float* panels = device.thread_scratch(thread);
-      matmul::pack_nn(columns.size(), here, w + first * D + columns.begin, D, panels);
-      matmul::multiply(rows.size(), columns.size(), here, dz + rows.begin * width, width, panels,
-                       dh_rows + rows.begin * D + columns.begin, D, true, panels + hidden_panels);
+      for (int64_t i = 0; i < ceil_div(here, kColumns); ++i) {
+        const Range words = part(first / kColumns + i, kColumns, V);
+        matmul::pack_nn(columns.size(), words.size(), w + words.begin * D + columns.begin, D, panels);
+        matmul::multiply(rows.size(), columns.size(), words.size(), dz + (i * A + rows.begin) * kColumns,
+                         kColumns, panels, dh_rows + rows.begin * D + columns.begin, D, true,
+                         panels + hidden_panels);
+      }
     });
   }
   device.pool.run(ceil_div(A, 16), static_cast<double>(A * D), [&](int64_t tile, int) {
@@ -359,14 +362,14 @@ void head_workspace_bytes(Device& device, int32_t dtype, int64_t N, int64_t D, i
   check.host(bytes, "bytes", 1);
   with_storage(dtype, [&](auto storage) {
     using X = decltype(storage);
-    const int64_t width = std::min(V, kBlockColumns);
+    const int64_t width = ceil_div(std::min(V, kBlockColumns), kColumns) * kColumns;
     const int64_t columns = std::min(D, kColumns);
     const int64_t forward_shared = (2 * ceil_div(V, kColumns) + 1) * std::min(N, kRowsAtOnce);
     // The rows of h are packed only if some are left out, so this bounds all numbers of active rows.
     const int64_t backward_shared = N * width + 2 * N * D + 48;
     const int64_t thread =
         std::max({TileScratch<X>(D).size(), matmul::tn_scratch<X>(columns, N),
-                  aligned(matmul::packed_size<X>(columns, width)) + matmul::left_scratch<X>(width)});
+                  aligned(matmul::packed_size<X>(columns, kColumns)) + matmul::left_scratch<X>(kColumns)});
     const int64_t floats =
         std::max(forward_shared, backward_shared) + 64 + device.pool.threads() * (thread + 64);
     *bytes = floats * static_cast<int64_t>(sizeof(float)) + N * static_cast<int64_t>(sizeof(int64_t));

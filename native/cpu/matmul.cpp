@@ -240,9 +240,20 @@ inline constexpr bool kWidened = sizeof(X) == 2 && !kPairs<X>;
 
 }  // namespace
 
+// Rows that lie a multiple of a page apart meet in the same sets of the first-level cache, which then holds
+// none of them for long; such rows are copied a little apart, a register tile at a time.
+constexpr int64_t kPage = 4096;
+constexpr int64_t kApart = kDepth + 8 + 16;
+
+// Longest row of a block of k, in floats of scratch.
+template <typename X>
+int64_t longest(int64_t k) {
+  return std::min(units<X>(k), kDepth + 8);
+}
+
 template <typename X>
 int64_t left_scratch(int64_t k) {
-  return kWidened<X> ? kBlockRows * std::min(units<X>(k), kDepth + 8) : 0;
+  return kWidened<X> ? kBlockRows * (longest<X>(k) + 16) : kTileRows * kApart;
 }
 
 template <typename X>
@@ -260,14 +271,26 @@ void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const fl
       const int64_t kb = std::min(step, all - depth);
       const X* corner = a + row * lda + depth * kPerUnit<X>;
       Left left{reinterpret_cast<const char*>(corner), lda * static_cast<int64_t>(sizeof(X)), 4};
+      const bool half_last = kPairs<X> && k % 2 == 1 && depth + kb == all;
       if constexpr (kWidened<X>) {
+        const int64_t stride = kb % 16 == 0 ? kb + 16 : kb;
         for (int64_t i = 0; i < mb; ++i)
           for_vectors(kb, [&](int64_t u, int64_t lanes) {
-            store_n(scratch + i * kb + u, load_n(corner + i * lda + u, lanes), lanes);
+            store_n(scratch + i * stride + u, load_n(corner + i * lda + u, lanes), lanes);
           });
-        left = {reinterpret_cast<const char*>(scratch), kb * 4, 4};
+        left = {reinterpret_cast<const char*>(scratch), stride * 4, 4};
+      } else if (left.row % kPage == 0 && mb > 1) {
+        const int64_t bytes = half_last ? kb * 4 - 2 : kb * 4;
+        for (int64_t i = 0; i < mb; i += kTileRows) {
+          const int64_t rows = std::min<int64_t>(kTileRows, mb - i);
+          for (int64_t r = 0; r < rows; ++r)
+            std::memcpy(scratch + r * kApart, left.at(i + r, 0), static_cast<size_t>(bytes));
+          multiply_block<X>(rows, n, kb, {reinterpret_cast<const char*>(scratch), kApart * 4, 4},
+                            panels + depth * kPanel, all * kPanel, c + (row + i) * ldc, ldc,
+                            accumulate || depth > 0, half_last);
+        }
+        continue;
       }
-      const bool half_last = kPairs<X> && k % 2 == 1 && depth + kb == all;
       multiply_block<X>(mb, n, kb, left, panels + depth * kPanel, all * kPanel, c + row * ldc, ldc,
                         accumulate || depth > 0, half_last);
     }

@@ -98,19 +98,34 @@ inline IntVec lane_index() {
 }
 inline IntVec first_lanes(int64_t n) { return lane_index() < static_cast<int32_t>(n); }
 
-// Sum of the lanes as a balanced tree: one fixed order.
-inline float sum_lanes(Vec v) {
-  float lanes[kLanes];
-  store(lanes, v);
-  for (int half = kLanes / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  return lanes[0];
+// The first half of the lanes joined with the second, and so on down to one: a balanced tree, one fixed
+// order.
+typedef float Vec2 __attribute__((vector_size(8)));
+typedef float Vec4 __attribute__((vector_size(16)));
+typedef float Vec8 __attribute__((vector_size(32)));
+template <typename Join>
+inline float fold_lanes(Vec v, const Join& join) {
+#if defined(__AVX512F__)
+  const Vec8 eight = join(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                          __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+#elif defined(__AVX2__)
+  const Vec8 eight = v;
+#endif
+#if defined(__AVX2__)
+  const Vec4 four = join(__builtin_shufflevector(eight, eight, 0, 1, 2, 3),
+                         __builtin_shufflevector(eight, eight, 4, 5, 6, 7));
+#else
+  const Vec4 four = v;
+#endif
+  const Vec2 two = join(__builtin_shufflevector(four, four, 0, 1), __builtin_shufflevector(four, four, 2, 3));
+  return join(two[0], two[1]);
 }
-
+inline float sum_lanes(Vec v) {
+  return fold_lanes(v, [](auto a, auto b) { return a + b; });
+}
+// What it gives where a lane is NaN is not said.
 inline float max_lanes(Vec v) {
-  float largest = v[0];
-  for (int i = 1; i < kLanes; ++i) largest = v[i] > largest ? v[i] : largest;
-  return largest;
+  return fold_lanes(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 }  // namespace outright::cpu
