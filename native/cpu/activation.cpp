@@ -1,5 +1,6 @@
 // Operations element by element.
 #include "check.h"
+#include "gelu.h"
 #include "math.h"
 #include "operations.h"
 #include "tiles.h"
@@ -15,11 +16,6 @@ void for_elements(Device& device, int64_t count, double cost, const Body& body) 
     for_vectors(end - begin, [&](int64_t d, int64_t n) { body(begin + d, n); });
   });
 }
-
-// gelu's tanh form is x sigmoid(2u), u = sqrt(2/pi) (x + 0.044715 x^3): no difference of nearly equal
-// numbers.
-constexpr float kTwoRootTwoOverPi = 1.5957691216057308f;
-constexpr float kCubic = 0.044715f;
 
 }  // namespace
 
@@ -79,11 +75,8 @@ void gelu(Device& device, const outright_tensor* x, const outright_tensor* y, in
     const Storage* X = check.input<Storage>(x, "x", {count});
     Storage* Y = check.in_place<Storage>(y, "y", {count});
     check.separate();
-    for_elements(device, count, 40, [&](int64_t i, int64_t n) {
-      const Vec z = load_n(X + i, n);
-      const Vec share = tanh ? sigmoid(kTwoRootTwoOverPi * (z + kCubic * z * z * z)) : normal(z).distribution;
-      store_n(Y + i, z * share, n);
-    });
+    for_elements(device, count, 40,
+                 [&](int64_t i, int64_t n) { store_n(Y + i, gelu_value(load_n(X + i, n), tanh != 0), n); });
   });
 }
 
@@ -98,17 +91,7 @@ void gelu_backward(Device& device, const outright_tensor* dy, const outright_ten
     Storage* DX = check.output<Storage>(dx, "dx", {count});
     check.separate();
     for_elements(device, count, 50, [&](int64_t i, int64_t n) {
-      const Vec z = load_n(X + i, n);
-      Vec slope;
-      if (tanh) {
-        const Vec v = kTwoRootTwoOverPi * (z + kCubic * z * z * z);
-        const Vec s = sigmoid(v);
-        slope = s + z * s * sigmoid(-v) * (kTwoRootTwoOverPi * (1.0f + 3.0f * kCubic * z * z));
-      } else {
-        const Normal normal_z = normal(z);
-        slope = normal_z.distribution + z * normal_z.density;
-      }
-      const Vec gradient = load_n(DY + i, n) * slope;
+      const Vec gradient = load_n(DY + i, n) * gelu_slope(load_n(X + i, n), tanh != 0);
       store_n(DX + i, accumulate ? load_n(DX + i, n) + gradient : gradient, n);
     });
   });

@@ -204,7 +204,7 @@ void FillBackward(Case& c, const Heads& heads, const Row& row, Projections p, st
     if (fused) c.derivatives = {{"qkv", "dqkv"}};
     if (!fused) c.derivatives = {{"q", "dq"}, {"k", "dk"}, {"v", "dv"}};
   }
-  if (c.InBfloat16()) c.backward_rounding = 8.0 * kBfloat16Rounding;  // of o, and of factors
+  if (c.InBfloat16()) c.backward_rounding = 4.0 * kBfloat16Rounding;  // of o, and of factors
   c.objective = [=](Values& a) {
     std::vector<double> output = Zeros(shape.T * shape.H * shape.C);
     std::vector<double> unused = Zeros(shape.T * shape.H);

@@ -65,7 +65,7 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
     c.derivatives = {{"h", "dh"}};
     if (!frozen) c.derivatives.push_back({"w", "dw"});
   }
-  if (c.InBfloat16()) c.backward_rounding = 8.0 * kBfloat16Rounding;  // of factors
+  if (c.InBfloat16()) c.backward_rounding = 4.0 * kBfloat16Rounding;  // of factors
   c.objective = [=](Values& a) {
     std::vector<double> values = Zeros(s.N);
     std::vector<double> unused = Zeros(s.N);

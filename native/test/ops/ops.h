@@ -12,8 +12,8 @@
 namespace outright::test {
 
 // Whether the backends have bfloat16 kernels of these yet; their cases are written for both storage types.
-inline constexpr bool kBfloat16Linear = false;
-inline constexpr bool kBfloat16Head = false;
+inline constexpr bool kBfloat16Linear = true;
+inline constexpr bool kBfloat16Head = true;
 inline constexpr bool kBfloat16Attention = false;
 
 void AddMemory(Suite& suite);
@@ -63,7 +63,7 @@ inline double Weigh(const double* a, const std::vector<double>& b) {
 // logits) to bfloat16 before they multiply with them.
 inline Tolerance WithRoundedFactors(const Case& c, Tolerance tolerance) {
   if (!c.InBfloat16()) return tolerance;
-  return {tolerance.normalised + 2.0 * kBfloat16Rounding, tolerance.worst + 8.0 * kBfloat16Rounding,
+  return {tolerance.normalised + kBfloat16Rounding, tolerance.worst + 2.0 * kBfloat16Rounding,
           tolerance.floor};
 }
 
