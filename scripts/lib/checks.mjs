@@ -104,6 +104,46 @@ export async function lintCpp() {
   return verdict(result, `${sources.length} files`, "cppcheck found problems");
 }
 
+const CROSS_COMPILER = "aarch64-linux-gnu-g++";
+
+/** Compiles every kernel for NEON, without running it: the variant that x86 machines would else never look at. */
+export async function compileNeon() {
+  const sources = existsSync(join(NATIVE, "cpu"))
+    ? filesBelow(join(NATIVE, "cpu")).filter((file) => file.endsWith(".cpp"))
+    : [];
+  if (sources.length === 0) return { status: "skipped", text: "", reason: "there are no kernels" };
+  if (process.arch === "arm64") {
+    return { status: "skipped", text: "", reason: "this processor has NEON: the native stage runs it" };
+  }
+  if ((await run("cmake", ["--version"])).code !== 0)
+    return { status: "skipped", text: "", reason: "cmake is not installed" };
+  const present = async () => (await run(CROSS_COMPILER, ["--version"])).code === 0;
+  if (!(await present())) {
+    const attempt = await aptInstall(["g++-aarch64-linux-gnu"], "neon-install");
+    if (!(await present())) {
+      const reason = attempt
+        ? "apt-get could not install g++-aarch64-linux-gnu"
+        : `${CROSS_COMPILER} is not installed`;
+      return { status: "skipped", text: "", reason };
+    }
+  }
+  const build = join(NATIVE, "build-neon");
+  const configured = await run(
+    "cmake",
+    [
+      ...["-S", NATIVE, "-B", build, "-DOUTRIGHT_ADDON=OFF", "-DOUTRIGHT_WERROR=ON"],
+      ...["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"],
+      `-DCMAKE_CXX_COMPILER=${CROSS_COMPILER}`,
+      "-DCMAKE_CXX_FLAGS_RELEASE=-O0", // nobody runs it
+    ],
+    { log: "neon-configure" },
+  );
+  if (configured.code !== 0) return verdict(configured, "", "cmake could not configure the NEON variant");
+  const parallel = ["--parallel", String(availableParallelism())];
+  const result = await run("cmake", ["--build", build, ...parallel], { log: "neon" });
+  return verdict(result, `${sources.length} files compile for NEON`, "the NEON variant does not compile");
+}
+
 function manifests() {
   const packages = join(ROOT, "packages");
   const read = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
@@ -156,5 +196,6 @@ export const CHECKS = [
   { name: "lint", work: lintTypeScript },
   { name: "lint-types", work: lintTypeAware },
   { name: "lint-cpp", work: lintCpp },
+  { name: "neon", work: compileNeon },
   { name: "arrows", work: arrows },
 ];
