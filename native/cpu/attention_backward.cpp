@@ -67,13 +67,13 @@ struct Backward {
   int64_t word_width() const { return aligned(words()); }
 
   struct Scratch {
-    float *k_words, *v_words;                 // [stretch][word width]
-    float *k, *dk, *dv;                       // [stretch][width]
-    float *q_words, *do_words, *qT, *doT;     // [64][word width] and transposed
-    float *q, *dout;                          // [64][width]
-    float *dqT;                               // [width][64]
-    float *s, *dp;                            // [64][64]
-    float *lse, *delta;                       // [64]
+    float *k_words, *v_words;              // [stretch][word width]
+    float *k, *dk, *dv;                    // [stretch][width]
+    float *q_words, *do_words, *qT, *doT;  // [64][word width] and transposed
+    float *q, *dout;                       // [64][width]
+    float* dqT;                            // [width][64]
+    float *s, *dp;                         // [64][64]
+    float *lse, *delta;                    // [64]
     int64_t floats;
   };
   // Where words are float32, they serve as rows too.
@@ -177,9 +177,8 @@ struct Backward {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t t = tokens.begin + i;
       s.lse[i] = LSE[t * shape.H + h];
-      s.delta[i] = row_sum(C(), [&](int64_t c, int64_t n) {
-        return load_n(dout.row(t) + c, n) * load_n(o.row(t) + c, n);
-      });
+      s.delta[i] = row_sum(
+          C(), [&](int64_t c, int64_t n) { return load_n(dout.row(t) + c, n) * load_n(o.row(t) + c, n); });
     }
     std::fill(s.lse + count, s.lse + kQueries, 0.0f);
     std::fill(s.delta + count, s.delta + kQueries, 0.0f);
@@ -260,8 +259,8 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
     const std::vector<Document> documents = documents_of(runs);
     const Stretches stretches = stretches_of(documents);
     const int64_t group = shape.group();
-    Backward<X> backward{shape, runs, DO, Q,  K,  V, O, LSE, DQ, DK, DV, accumulate != 0,
-                         stretches.partial_rows, nullptr, 0};
+    Backward<X> backward{
+        shape, runs, DO, Q, K, V, O, LSE, DQ, DK, DV, accumulate != 0, stretches.partial_rows, nullptr, 0};
     device.reserve_threads(backward.scratch(nullptr).floats);
     const int64_t per_key_head = group * stretches.partial_rows * backward.width();
     const int64_t step = std::clamp<int64_t>(kPartialFloats / std::max<int64_t>(1, per_key_head), 1, G);
@@ -294,12 +293,12 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
         backward.visit(stretches.list[static_cast<size_t>(task / heads)], g0 + task % heads,
                        device.thread_scratch(thread));
       });
-      device.pool.run(
-          heads * group * merge_count, static_cast<double>(heads * per_key_head), [&](int64_t task, int) {
-            const Merge& merge = merges[static_cast<size_t>(task / (heads * group))];
-            backward.merge(merge.parts.data(), merge.parts.size(), merge.tokens,
-                           backward.first_head + task % (heads * group));
-          });
+      device.pool.run(heads * group * merge_count, static_cast<double>(heads * per_key_head),
+                      [&](int64_t task, int) {
+                        const Merge& merge = merges[static_cast<size_t>(task / (heads * group))];
+                        backward.merge(merge.parts.data(), merge.parts.size(), merge.tokens,
+                                       backward.first_head + task % (heads * group));
+                      });
     }
   });
 }

@@ -115,8 +115,9 @@ struct Forward {
     const int64_t g = task.head / shape.group();
     const int64_t key = task.run->before.size() > 0 ? task.run->before.begin : task.run->after;
     prefetch_rows(shape.q.head(Q, task.head), task.first, task.count, C());
-    prefetch_rows(shape.k.head(K, g), key, kKeys, C());
-    prefetch_rows(shape.v.head(V, g), key, kKeys, C());
+    const int64_t keys = std::min(kKeys, task.first + task.count - key);
+    prefetch_rows(shape.k.head(K, g), key, keys, C());
+    prefetch_rows(shape.v.head(V, g), key, keys, C());
   }
 
  private:
@@ -128,10 +129,11 @@ struct Forward {
     const int64_t split = std::clamp<int64_t>(ahead - first, 0, count);
     const int64_t before = task.run->before.begin + first;
     const int64_t after = task.run->after + first + split - ahead;
-    if (after + count - split < task.first + task.count) {  // the next tile, while this one is worked on
-      prefetch_rows(k, after + count - split, kKeys, C());
-      prefetch_rows(v, after + count - split, kKeys, C());
-    }
+    // The next tile is asked for while this one is worked on.
+    const int64_t next = after + count - split;
+    const int64_t next_count = std::min(kKeys, task.first + task.count - next);
+    prefetch_rows(k, next, next_count, C());
+    prefetch_rows(v, next, next_count, C());
     copy_words(k, before, split, C(), s.k, word_width());
     copy_words(k, after, count - split, C(), s.k + split * word_width(), word_width());
     std::fill_n(s.k + count * word_width(), (kKeys - count) % kKeyRows * word_width(), 0.0f);
@@ -186,8 +188,8 @@ struct Forward {
     for_transposed(block.oT, queries.size(), C(),
                    [&](int64_t i, int64_t c, int64_t n, Vec o) { store_n(out.row(first + i) + c, o, n); });
     for (int64_t i = 0; i < queries.size(); ++i)
-      LSE[(first + i) * shape.H + task.head] = static_cast<float>(
-          static_cast<double>(block.max[i]) + std::log(static_cast<double>(block.sum[i])));
+      LSE[(first + i) * shape.H + task.head] =
+          static_cast<float>(static_cast<double>(block.max[i]) + std::log(static_cast<double>(block.sum[i])));
   }
 };
 

@@ -98,9 +98,9 @@ void copy_words(const Head<const X>& head, int64_t first, int64_t rows, int64_t 
       std::copy_n(head.row(first + i), C, row);
       std::fill(row + C, row + 2 * width, bfloat16{0});
     }
-  } else {
-    copy_rows(head, first, rows, C, to, width);
+    return;
   }
+  copy_rows(head, first, rows, C, to, width);
 }
 
 template <size_t... I>

@@ -259,6 +259,33 @@ void AddShapes(Suite& suite) {
   pairs.Pair(150, 60, 90);
   pairs.Pair(40, 100, 30);
   AddBoth(suite, "long packed pairs", {4, 2, 16}, pairs);
+  // Tiles' borders, and lengths beside them.
+  for (const int64_t T : {63, 65, 127, 128, 191, 257})
+    AddBoth(suite, "T " + std::to_string(T), {2, 1, T % 4 == 3 ? 33 : 20}, Documents({T}));
+  AddBoth(suite, "documents 64,65,63,128", {4, 2, 24}, Documents({64, 65, 63, 128}));
+  std::vector<int64_t> tiny;
+  for (int64_t i = 0; i < 90; ++i) tiny.push_back(1 + i * 7 % 11);
+  AddBoth(suite, "90 tiny documents", {3, 1, 16}, Documents(tiny));
+  // Longer than what a backend may take at a time.
+  AddBoth(suite, "T 1100", {2, 1, 16}, Documents({1100}));
+  AddBoth(suite, "documents 30,700,5,530", {2, 2, 8, Layout::kFused}, Documents({30, 700, 5, 530}));
+  for (const int64_t prompt : {63, 64, 65, 66}) {
+    Row row;
+    row.Document(prompt % 3);
+    row.Pair(prompt, 70, 62);
+    row.Pair(128 - prompt % 2, 1, 65);
+    AddBoth(suite, "packed pairs across tiles, prompt " + std::to_string(prompt), {4, 2, 18}, row);
+  }
+  Row long_pairs;
+  long_pairs.Pair(530, 40, 50);
+  long_pairs.Pair(100, 470, 380);
+  AddBoth(suite, "pairs of long answers", {2, 1, 16}, long_pairs);
+  // Every token with a rule of its own: a window of 9, and one that leaves out all but the latest 5.
+  Row windows;
+  for (int64_t t = 0; t < 80; ++t) windows.Token(std::max<int64_t>(0, t - 8));
+  windows.Document(10);
+  for (int64_t t = 90; t < 170; ++t) windows.Token(80, 85, t - 4);
+  AddBoth(suite, "windows", {2, 2, 12}, windows);
   // More heads than a backend may care to hold copies of at once.
   AddBoth(suite, "T 3", {2048, 1024, 160}, Documents({1, 2}));
 }
@@ -331,6 +358,41 @@ void AddSpecialValues(Suite& suite) {
       Projections p = RandomProjections(heads, row.T(), r);
       p.k[index] = kNaN;
       FillBackward(c, heads, row, p, r.Normal(row.T() * heads.H * heads.C), r, false);
+      c.derivatives.clear();
+    });
+  }
+}
+
+// The same over several tiles: near their borders, inside a shared prompt, in an answer that the other skips.
+void AddSpecialValuesAcrossTiles(Suite& suite) {
+  Row row;
+  row.Document(3);
+  row.Pair(66, 71, 68);
+  row.Document(70);
+  const Heads heads{2, 1, 24};
+  for (const int64_t token : {3, 66, 67, 68, 69, 100, 139, 140, 207, 208, 209, 277}) {
+    const std::string at = " at token " + std::to_string(token) + " of many";
+    for (const char* const name : {"q", "k", "v"}) {
+      const auto spoil = [=](Projections& p) {
+        std::vector<double>& values = *name == 'q' ? p.q : *name == 'k' ? p.k : p.v;
+        values[static_cast<size_t>(token * (*name == 'q' ? heads.H : heads.G) * heads.C + 3)] = kNaN;
+      };
+      suite.Add("attention", std::string("NaN in ") + name + at, [=](Case& c, Random& r) {
+        Projections p = RandomProjections(heads, row.T(), r);
+        spoil(p);
+        FillForward(c, heads, row, p);
+      });
+      suite.Add("attention_backward", std::string("NaN in ") + name + at, [=](Case& c, Random& r) {
+        Projections p = RandomProjections(heads, row.T(), r);
+        spoil(p);
+        FillBackward(c, heads, row, p, r.Normal(row.T() * heads.H * heads.C), r, false);
+        c.derivatives.clear();
+      });
+    }
+    suite.Add("attention_backward", "NaN in dout" + at, [=](Case& c, Random& r) {
+      std::vector<double> dout = r.Normal(row.T() * heads.H * heads.C);
+      dout[static_cast<size_t>(token * heads.H * heads.C + 30)] = kNaN;
+      FillBackward(c, heads, row, RandomProjections(heads, row.T(), r), std::move(dout), r, true);
       c.derivatives.clear();
     });
   }
@@ -444,17 +506,23 @@ void Append(std::vector<int64_t>& to, const std::vector<int64_t>& more) {
 }
 
 // A document alone, and behind or before others.
-std::string CheckPacking(Device& device, int32_t storage, const Heads& heads) {
+std::string CheckPacking(Device& device, int32_t storage, const Heads& heads, int64_t length) {
   Random random(Hash("attention packing " + heads.Name()));
-  constexpr int64_t kLength = 77;
-  const Projections base = RandomProjections(heads, kLength + 100, random);
-  const Results alone = RunArranged(device, storage, heads, base, {Documents({kLength}), Range(0, kLength)});
+  const Projections base = RandomProjections(heads, length + 100, random);
+  const Results alone = RunArranged(device, storage, heads, base, {Documents({length}), Range(0, length)});
+  // Cut short: what comes after does not matter.
+  for (const int64_t kept : {length - 1, length * 2 / 3, int64_t{1}}) {
+    const Results shorter = RunArranged(device, storage, heads, base, {Documents({kept}), Range(0, kept)});
+    const std::string wrong =
+        SameTokens(heads, alone, 0, shorter, 0, kept, "cut to " + std::to_string(kept) + " tokens");
+    if (!wrong.empty()) return wrong;
+  }
   for (const int64_t before : {1, 3, 8, 16, 31, 64, 100}) {
-    Arrangement packed{Documents({before, kLength, 9}), Range(kLength, kLength + before)};
-    Append(packed.from, Range(0, kLength));
-    Append(packed.from, Range(kLength, kLength + 9));
+    Arrangement packed{Documents({before, length, 9}), Range(length, length + before)};
+    Append(packed.from, Range(0, length));
+    Append(packed.from, Range(length, length + 9));
     const Results results = RunArranged(device, storage, heads, base, packed);
-    const std::string wrong = SameTokens(heads, alone, 0, results, before, kLength,
+    const std::string wrong = SameTokens(heads, alone, 0, results, before, length,
                                          "alone and behind " + std::to_string(before) + " other tokens");
     if (!wrong.empty()) return wrong;
   }
@@ -463,8 +531,15 @@ std::string CheckPacking(Device& device, int32_t storage, const Heads& heads) {
 
 // A pair with a shared prompt against prompt + chosen and prompt + rejected on their own.
 std::string CheckSharedPrompt(Device& device, int32_t storage, const Heads& heads) {
-  for (const auto& [prompt, chosen, rejected, before] : std::vector<std::array<int64_t, 4>>{
-           {9, 5, 7, 0}, {1, 3, 2, 4}, {40, 33, 17, 11}, {64, 64, 64, 64}, {13, 1, 30, 5}}) {
+  for (const auto& [prompt, chosen, rejected, before] :
+       std::vector<std::array<int64_t, 4>>{{9, 5, 7, 0},
+                                           {1, 3, 2, 4},
+                                           {40, 33, 17, 11},
+                                           {64, 64, 64, 64},
+                                           {13, 1, 30, 5},
+                                           {65, 130, 90, 2},
+                                           {62, 1, 5, 1},
+                                           {200, 77, 150, 40}}) {
     Random random(Hash("attention sharing " + heads.Name()));
     const int64_t answers = prompt + chosen;
     const Projections base = RandomProjections(heads, answers + rejected + before, random);
@@ -495,13 +570,52 @@ std::string CheckSharedPrompt(Device& device, int32_t storage, const Heads& head
   return "";
 }
 
+// Gradients of a document alone, and behind others: dq, dk and dv of its tokens.
+std::string CheckPackedGradients(Device& device, int32_t storage, const Heads& heads, int64_t length) {
+  Random random(Hash("attention gradients " + heads.Name()));
+  const Projections base = RandomProjections(heads, length + 70, random);
+  const std::vector<double> base_dout = random.Normal((length + 70) * heads.H * heads.C);
+  const auto run = [&](const Row& row, const std::vector<int64_t>& from) {
+    const Projections p{PickRows(base.q, heads.H * heads.C, from), PickRows(base.k, heads.G * heads.C, from),
+                        PickRows(base.v, heads.G * heads.C, from)};
+    Case c;
+    c.storage = storage;
+    Random unused(1);
+    FillBackward(c, heads, row, p, PickRows(base_dout, heads.H * heads.C, from), unused, false);
+    Execution execution(device, c);
+    if (execution.Run() != OUTRIGHT_OK) throw std::runtime_error(device.LastError());
+    return std::array{execution.Bytes("dq"), execution.Bytes("dk"), execution.Bytes("dv")};
+  };
+  const auto alone = run(Documents({length}), Range(0, length));
+  for (const int64_t before : {1, 17, 70}) {
+    std::vector<int64_t> from = Range(length, length + before);
+    Append(from, Range(0, length));
+    const auto packed = run(Documents({before, length}), from);
+    for (size_t i = 0; i < alone.size(); ++i) {
+      const int64_t token = (i == 0 ? heads.H : heads.G) * heads.C * DtypeBytes(storage);
+      if (!std::equal(alone[i].begin(), alone[i].end(), packed[i].begin() + before * token))
+        return std::string(i == 0   ? "dq"
+                           : i == 1 ? "dk"
+                                    : "dv") +
+               " differs behind " + std::to_string(before) + " other tokens";
+    }
+  }
+  return "";
+}
+
 void AddInvariants(Suite& suite) {
   for (const int32_t storage : {OUTRIGHT_FLOAT32, OUTRIGHT_BFLOAT16}) {
     if (storage == OUTRIGHT_BFLOAT16 && !kBfloat16Attention) continue;
     for (const Heads& heads : {Heads{8, 2, 16}, Heads{3, 3, 5}, Heads{2, 1, 64}}) {
       const std::string name = heads.Name() + " " + DtypeName(storage);
-      suite.invariants.push_back({"attention", "packed = unpacked, " + name,
-                                  [=](Device& d) { return CheckPacking(d, storage, heads); }});
+      for (const int64_t length : {77, 300}) {
+        const std::string of = std::to_string(length) + " tokens, " + name;
+        suite.invariants.push_back({"attention", "packed = unpacked, " + of,
+                                    [=](Device& d) { return CheckPacking(d, storage, heads, length); }});
+        suite.invariants.push_back({"attention_backward", "packed = unpacked, " + of, [=](Device& d) {
+                                      return CheckPackedGradients(d, storage, heads, length);
+                                    }});
+      }
       suite.invariants.push_back({"attention", "shared prompt = unshared, " + name,
                                   [=](Device& d) { return CheckSharedPrompt(d, storage, heads); }});
     }
@@ -513,6 +627,7 @@ void AddInvariants(Suite& suite) {
 void AddAttention(Suite& suite) {
   AddShapes(suite);
   AddSpecialValues(suite);
+  if (!suite.quick) AddSpecialValuesAcrossTiles(suite);
   AddInvalid(suite);
   AddInvariants(suite);
   for (const int64_t T : {512, 2048}) {
