@@ -206,7 +206,7 @@ function addGenerate(program: Command, output: Output): void {
 }
 
 function addExport(program: Command, output: Output): void {
-  const command = program
+  program
     .command("export")
     .summary("merge an adapter into its base")
     .description(
@@ -216,11 +216,10 @@ function addExport(program: Command, output: Output): void {
     .option("--model <dir>", "its base (default: the one it names)")
     .requiredOption("--out <dir>", "the directory to write")
     .addOption(
-      new Option("--save-dtype <name>", "of the weights in the file; they are merged in float32")
+      new Option("--dtype <name>", "of the weights in the files; they are merged in float32")
         .choices(["float32", "bfloat16"])
         .default("float32"),
-    );
-  addDevice(command)
+    )
     .addHelpText("after", examples(["outright export --adapter runs/first/adapter --out merged", ""]))
     .action(async (flags: ExportFlags) => {
       const { exportCommand } = await import("./commands/export.js");

@@ -27,6 +27,7 @@ const OPTIONS: Record<string, string[]> = {
   train: ["--resume", "--dry-run", "--json"],
   score: [
     "--model",
+    "--adapter",
     "--data",
     "--format",
     "--template",
@@ -46,6 +47,7 @@ const OPTIONS: Record<string, string[]> = {
   ],
   generate: [
     "--model",
+    "--adapter",
     "--prompt",
     "--prompts",
     "--max-tokens",
@@ -56,6 +58,7 @@ const OPTIONS: Record<string, string[]> = {
     "--matmul",
     "--json",
   ],
+  export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],
   report: ["--out", "--title"],
   doctor: ["--json"],

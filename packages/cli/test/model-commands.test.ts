@@ -187,3 +187,67 @@ describe("outright doctor", () => {
     expect(plain.stdout).toContain(findings.chosen.matmul);
   });
 });
+
+describe("adapters at the command line", () => {
+  const adapter = join(GOLDENS, "expected/neox-nano-lora.adapter");
+  const base = join(GOLDENS, "models/neox-nano");
+  const data = ["--data", join(GOLDENS, "rows/sft.jsonl"), "--format", "alpaca", "--template", "plain"];
+  const expected = JSON.parse(readFileSync(join(GOLDENS, "expected/neox-nano-lora.fp64.json"), "utf8")).sft
+    .loss as number;
+  const lossOf = async (...model: string[]) => {
+    const { code, stdout, stderr } = await run([
+      "score",
+      ...model,
+      ...data,
+      "--out",
+      join(folder, "adapted.jsonl"),
+      "--json",
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    return JSON.parse(stdout).loss as number;
+  };
+
+  it("score and generate put one on a model; export merges it into a model that loads by itself", async () => {
+    expect(Math.abs((await lossOf("--model", base, "--adapter", adapter)) / expected - 1)).toBeLessThan(1e-6);
+    const merged = join(folder, "merged");
+    const exported = await run(["export", "--adapter", adapter, "--model", base, "--out", merged]);
+    expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: "" });
+    expect(exported.stdout).toContain(`${base} + ${adapter}: `);
+    expect(Math.abs((await lossOf("--model", merged)) / expected - 1)).toBeLessThan(1e-6);
+    expect(Math.abs((await lossOf("--model", base)) / expected - 1)).toBeGreaterThan(1e-3);
+    const text = async (...model: string[]) =>
+      (await run(["generate", ...model, "--prompt", "Once", "--max-tokens", "8"])).stdout;
+    expect(await text("--model", base, "--adapter", adapter)).toBe(await text("--model", merged));
+  });
+
+  it("export saves bfloat16 where that is wanted", async () => {
+    const out = join(folder, "narrow");
+    const { code } = await run([
+      "export",
+      "--adapter",
+      adapter,
+      "--model",
+      base,
+      "--dtype",
+      "bfloat16",
+      "--out",
+      out,
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(readFileSync(join(out, "config.json"), "utf8"))).toMatchObject({
+      torch_dtype: "bfloat16",
+    });
+    expect(Math.abs((await lossOf("--model", out)) / expected - 1)).toBeLessThan(1e-2);
+  });
+
+  it("a base that is missing, and a directory without an adapter, are one line each", async () => {
+    const missing = await run(["export", "--adapter", adapter, "--out", join(folder, "x")]);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain(
+      'its base "neox-nano" (base_model_name_or_path) is not there; put it there, or',
+    );
+    expect(missing.stderr.trimEnd().split("\n")).toHaveLength(1);
+    const none = await run(["export", "--adapter", base, "--out", join(folder, "x")]);
+    expect(none.stderr).toBe(`outright: --adapter: ${base} holds no adapter (adapter_config.json)\n`);
+  });
+});

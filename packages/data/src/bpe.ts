@@ -134,10 +134,7 @@ export function bpeWord(word: string, tables: BpeTables): number[] {
   return merged.flatMap((id) =>
     id >= 0
       ? [id]
-      : Array.from(
-          Buffer.from(strange[-2 - id] as string, "utf8"),
-          (byte) => tables.bytes[byte] as number,
-        ),
+      : Array.from(Buffer.from(strange[-2 - id] as string, "utf8"), (byte) => tables.bytes[byte] as number),
   );
 }
 

@@ -41,7 +41,10 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
  * What a data set's options say, defaults filled in.
  * @throws Error in one line where kind and format do not agree, or `maxLength` is no length
  */
-export function checkOptions(options: Omit<DatasetOptions, "onProgress">): { encoding: Encoding; fitting: Fitting } {
+export function checkOptions(options: Omit<DatasetOptions, "onProgress">): {
+  encoding: Encoding;
+  fitting: Fitting;
+} {
   const { kind, path, format, tokenizer, maxLength } = options;
   if (!FORMATS[kind].includes(format)) {
     const takes = kind === "sft" ? "prompts with one response" : "pairs of a chosen and a rejected response";

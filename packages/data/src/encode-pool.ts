@@ -48,7 +48,8 @@ export class EncodePool {
         execArgv: [],
       });
       const failed = (why: string): void => {
-        if (!this.#closed) this.#failure ??= new Error(`${job.index.path}: a tokenising thread failed: ${why}`);
+        if (!this.#closed)
+          this.#failure ??= new Error(`${job.index.path}: a tokenising thread failed: ${why}`);
       };
       worker.on("error", (error) => failed((error as Error).message.replace(/\s+/g, " ")));
       worker.on("exit", (code) => {

@@ -45,9 +45,7 @@ const LOOK_EVERY = 5;
  */
 export function openExamples(options: ExamplesOptions & { kind: "sft" }): Promise<Examples<SftExample>>;
 export function openExamples(options: ExamplesOptions & { kind: "dpo" }): Promise<Examples<PairExample>>;
-export function openExamples(
-  options: ExamplesOptions,
-): Promise<Examples<SftExample> | Examples<PairExample>>;
+export function openExamples(options: ExamplesOptions): Promise<Examples<SftExample> | Examples<PairExample>>;
 export async function openExamples(
   options: ExamplesOptions,
 ): Promise<Examples<SftExample> | Examples<PairExample>> {

@@ -23,7 +23,8 @@ export function splitHoldout(
   const order = shuffled(count, seed, `${name}/holdout`, 0);
   const held: number[] = [];
   let at = 0;
-  for (; at < count && held.length < size; at++) if (isKept(order[at] as number)) held.push(order[at] as number);
+  for (; at < count && held.length < size; at++)
+    if (isKept(order[at] as number)) held.push(order[at] as number);
   // Something must be left to train on.
   if (held.length > 0 && !order.subarray(at).some(isKept)) held.pop();
   const isHeld = new Set(held);

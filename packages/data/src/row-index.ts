@@ -5,7 +5,15 @@
  * their rows are read once and kept in shared memory as lines of JSON, until they have been tokenised.
  */
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
-import { describeRow, fileSize, isPlainLines, lineText, parseLine, readFailure, readRows } from "./readers.js";
+import {
+  describeRow,
+  fileSize,
+  isPlainLines,
+  lineText,
+  parseLine,
+  readFailure,
+  readRows,
+} from "./readers.js";
 import type { ReadProgress } from "./types.js";
 
 /** Structured-cloneable; the arrays are in shared memory. */
@@ -23,7 +31,10 @@ export interface RowIndex {
 }
 
 /** @throws Error naming file and row, as `readRows` does; of a plain .jsonl file's rows only the first bytes are looked at */
-export async function indexRows(path: string, options: { onProgress?: ReadProgress } = {}): Promise<RowIndex> {
+export async function indexRows(
+  path: string,
+  options: { onProgress?: ReadProgress } = {},
+): Promise<RowIndex> {
   return isPlainLines(path) ? indexLines(path, options) : indexCopies(path, options);
 }
 

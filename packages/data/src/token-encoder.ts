@@ -35,7 +35,7 @@ export function tokenEncoder(
   const normalizedSectionsOf = sectionSplitter(
     library.added_tokens
       .filter(isNormalized)
-      .map((token) => normalizer === null ? token.content : normalizer.normalize(token.content)),
+      .map((token) => (normalizer === null ? token.content : normalizer.normalize(token.content))),
   );
   const known = new Map<string, number[]>();
 

@@ -63,7 +63,8 @@ export function wordSplitter(
  */
 export function mergesStayWithinWords(model: Record<string, unknown>, merges: [string, string][]): boolean {
   if (model["type"] !== "BPE") return false;
-  if (model["ignore_merges"] || model["end_of_word_suffix"] || model["continuing_subword_suffix"]) return false;
+  if (model["ignore_merges"] || model["end_of_word_suffix"] || model["continuing_subword_suffix"])
+    return false;
   return merges.every(([left, right]) => !/[^▁]▁/.test(`${left}${right}`));
 }
 

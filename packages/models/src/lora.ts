@@ -108,19 +108,19 @@ export function loraNames(module: string): { a: string; b: string } {
 
 /**
  * Puts adapters on a model's layers: read from a source, or new (A drawn, B zero, so that nothing changes yet).
- * Their values have the dtype of the layers they are on.
+ * Their values have the dtype of the layers they are on; `options` as of any parameter.
  * @throws where a target is no layer of the model, or the source does not hold exactly these adapters
  */
 export function addLora(
   model: LanguageModel,
   settings: LoraSettings,
   weights: { from: WeightSource } | { random: UniformStreams },
-  { trainable }: { trainable: boolean },
+  options: Pick<ParameterOptions, "master"> & { trainable: boolean },
 ): Lora {
   if (model.lora !== null) throw new Error("the model has adapters already; merge them first");
   const targets = loraTargets(model, settings);
   const dtype = model.linears[0]?.weight.dtype === "bfloat16" ? "bfloat16" : "float32";
-  const lora = new Lora(model.device, targets, settings, { dtype, trainable });
+  const lora = new Lora(model.device, targets, settings, { dtype, ...options });
   try {
     if ("from" in weights) lora.weights.load(weights.from, () => false);
     else lora.weights.initialise(weights.random);

@@ -22,9 +22,15 @@ import type { LoraConfig } from "./config/index.js";
 /**
  * Puts a run's adapters on its model: new ones, or those of the directory `from`.
  * @param identity names the model's weights (`modelIdentity`)
+ * @param options the run's seed, and whether bfloat16 adapters have float32 masters
  * @throws one line where a target is no layer of the model, or `from` was trained on another base
  */
-export function startLora(model: LanguageModel, config: LoraConfig, identity: string, seed: number): void {
+export function startLora(
+  model: LanguageModel,
+  config: LoraConfig,
+  identity: string,
+  { seed, master = true }: { seed: number; master?: boolean },
+): void {
   if ("from" in config) {
     const adapter = openAdapterDirectory(config.from);
     if (adapter.baseHash !== null && adapter.baseHash !== identity) {
@@ -32,13 +38,14 @@ export function startLora(model: LanguageModel, config: LoraConfig, identity: st
         `lora.from: ${config.from} was trained on other weights than those of \`model\`; give the model that it was trained on`,
       );
     }
-    addAdapter(model, adapter, { trainable: true, dropout: config.dropout ?? adapter.config.dropout });
+    const { dropout = adapter.config.dropout } = config;
+    addAdapter(model, adapter, { trainable: true, master, dropout });
     return;
   }
   const { rank, alpha, dropout, targets } = config;
   const random = (stream: string) => counterRandom(seed, stream);
   try {
-    addLora(model, { rank, alpha, dropout, targets }, { random }, { trainable: true });
+    addLora(model, { rank, alpha, dropout, targets }, { random }, { trainable: true, master });
   } catch (error) {
     throw new Error(`lora.targets: ${(error as Error).message}`);
   }
@@ -48,11 +55,15 @@ export function startLora(model: LanguageModel, config: LoraConfig, identity: st
 export function addAdapter(
   model: LanguageModel,
   adapter: AdapterDirectory,
-  { trainable = false, dropout = adapter.config.dropout }: { trainable?: boolean; dropout?: number } = {},
+  {
+    trainable = false,
+    master = trainable,
+    dropout = adapter.config.dropout,
+  }: { trainable?: boolean; master?: boolean; dropout?: number } = {},
 ): void {
   const file = adapter.open();
   try {
-    addLora(model, { ...settingsOf(adapter), dropout }, { from: file }, { trainable });
+    addLora(model, { ...settingsOf(adapter), dropout }, { from: file }, { trainable, master });
   } catch (error) {
     throw new Error(`${adapter.dir}: ${(error as Error).message}`);
   } finally {

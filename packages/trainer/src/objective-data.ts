@@ -96,7 +96,8 @@ const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i)
 /** The first `count` rows that are examples. */
 function firstKept(examples: Examples<unknown>, count: number): Uint32Array {
   const kept: number[] = [];
-  for (let row = 0; row < examples.rows && kept.length < count; row++) if (examples.isKept(row)) kept.push(row);
+  for (let row = 0; row < examples.rows && kept.length < count; row++)
+    if (examples.isKept(row)) kept.push(row);
   return Uint32Array.from(kept);
 }
 

@@ -10,7 +10,13 @@ import {
 import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
 import { type LanguageModel, trainableParameters } from "@outright/models";
 import type { Device, Parameter } from "@outright/tensor";
-import { parseConfig, type RunConfig, resultKeysThatDiffer, stringifyConfig } from "./config/index.js";
+import {
+  type LoraConfig,
+  parseConfig,
+  type RunConfig,
+  resultKeysThatDiffer,
+  stringifyConfig,
+} from "./config/index.js";
 import { environment } from "./environment.js";
 import { evaluateHeldOut } from "./evaluate.js";
 import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
@@ -103,7 +109,7 @@ class Run {
     try {
       this.#checkModel(tokenizer, model);
       const identity = modelIdentity(config.model, config.init, config.seed);
-      if (config.lora !== undefined) startLora(model, config.lora, identity, config.seed);
+      if (config.lora !== undefined) this.#startLora(config.lora, model, identity);
       const objectives = await this.#prepareObjectives(tokenizer, model, identity);
       writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
       writeFileAtomic(
@@ -232,13 +238,8 @@ class Run {
     const planned = plannedSteps(config);
     const objectives: Objective[] = [];
     for (const [name, objective] of Object.entries(config.objectives)) {
-      const data = await loadObjectiveData(
-        name,
-        objective,
-        config,
-        tokenizer,
-        this.#tokenising,
-        (message) => this.#notice("warning", message),
+      const data = await loadObjectiveData(name, objective, config, tokenizer, this.#tokenising, (message) =>
+        this.#notice("warning", message),
       );
       const stream = objectiveStream(name, data, config);
       if (objective.kind === "sft") {
@@ -276,6 +277,16 @@ class Run {
         this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
       },
     );
+  }
+
+  #startLora(lora: LoraConfig, model: LanguageModel, identity: string): void {
+    const { init, seed, optimizer } = this.#config;
+    startLora(model, lora, identity, { seed, master: optimizer.masters ?? true });
+    if (init === "random") {
+      const message =
+        "the adapters stand on random weights (init: random), which only the run's own `model/` holds";
+      this.#notice("warning", message);
+    }
   }
 
   #startEvent({ objectives, model }: Trained): MetricsLine {

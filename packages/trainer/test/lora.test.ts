@@ -212,6 +212,30 @@ describe("a LoRA run", () => {
     expect(without.steps[1]?.loss).not.toBe(whole.steps[1]?.loss);
   });
 
+  it("works in bfloat16: margin 0 at first, adapters at full precision, the same bits when resumed", async () => {
+    const lora = { rank: 4, alpha: 8, dropout: 0.1, targets: "all-linear" } as const;
+    const changes = { lora, dtype: "bfloat16", policy: { name: "single", objective: "dpo" } } as const;
+    const whole = await run(config("bf16/whole", changes));
+    expect(whole.steps[0]?.rewards).toMatchObject({ margin: 0 });
+    expect(whole.steps[3]?.rewards?.margin).not.toBe(0);
+    let step = 0;
+    const input = config("bf16/stopped", changes);
+    const onEvent = (event: TrainEvent) => {
+      if (event.type === "step") step = event.step;
+    };
+    await run(input, { onEvent, shouldStop: () => step >= 2 });
+    const resumed = await run(input, { resume: true });
+    expect(numbers(resumed.steps)).toEqual(numbers(whole.steps));
+    const saved = tensorsOf(join(whole.out, "adapter/adapter_model.safetensors"));
+    const narrow = [...saved.values()].every((values) =>
+      values.every((value) => (new Uint32Array(Float32Array.of(value).buffer)[0] as number) << 16 === 0),
+    );
+    expect(narrow).toBe(false);
+    expect(bytes(resumed.out, "adapter/adapter_model.safetensors")).toEqual(
+      bytes(whole.out, "adapter/adapter_model.safetensors"),
+    );
+  });
+
   it("does not resume on another base", async () => {
     const model = join(root, "base-that-changes");
     cpSync(base, model, { recursive: true });

@@ -57,7 +57,7 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
     });
     if (config.lora !== undefined) {
       const identity = modelIdentity(config.model, config.init, config.seed);
-      startLora(model, config.lora, identity, config.seed);
+      startLora(model, config.lora, identity, { seed: config.seed });
     }
     const count = (list: readonly { count: number }[]) => list.reduce((total, one) => total + one.count, 0);
     const parameters = count(model.parameters);

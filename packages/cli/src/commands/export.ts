@@ -9,10 +9,7 @@ export interface ExportFlags {
   adapter: string;
   model?: string;
   out: string;
-  saveDtype: "float32" | "bfloat16";
-  device: string;
-  threads: number;
-  matmul: "auto" | "onednn" | "portable";
+  dtype: "float32" | "bfloat16";
 }
 
 const FILE_DTYPES = { float32: "F32", bfloat16: "BF16" } as const;
@@ -23,14 +20,14 @@ export function exportCommand(flags: ExportFlags, output: Output): void {
   if (own === undefined)
     throw new Error(`--adapter: ${flags.adapter} holds no adapter (adapter_config.json)`);
   if (flags.model !== undefined) noteOtherBase(own, flags.model, output);
-  const device = openDevice(flags);
+  const device = openDevice({ device: "auto" });
   try {
     const { model, directory } = loadModel(device, chain, "pretrained", 0, { trainable: false });
     const { config } = directory;
-    const dtype = FILE_DTYPES[flags.saveDtype];
+    const dtype = FILE_DTYPES[flags.dtype];
     saveModelDirectory(flags.out, {
       // transformers 5 calls that key "dtype", earlier versions "torch_dtype"
-      config: { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: flags.saveDtype },
+      config: { ...config, ["dtype" in config ? "dtype" : "torch_dtype"]: flags.dtype },
       tensors: modelTensors(model).map((tensor) => ({ ...tensor, dtype })),
       copyFrom: chain.base,
       tokenizerFrom: chain.tokenizer,

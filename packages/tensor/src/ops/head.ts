@@ -17,7 +17,17 @@ export function logprobHead(h: Tensor, w: Tensor, targets: Tensor): Tensor {
   const logp = Tensor.float32(h.device, [N]);
   const lse = Tensor.float32(h.device, [N]);
   const cache = isRecording() && (h.requiresGrad || w.requiresGrad) ? headCache(h, V) : null;
-  native.logprobHead(h.handle, w.handle, targets.handle, logp.handle, lse.handle, cache?.handle ?? 0, N, D, V);
+  native.logprobHead(
+    h.handle,
+    w.handle,
+    targets.handle,
+    logp.handle,
+    lse.handle,
+    cache?.handle ?? 0,
+    N,
+    D,
+    V,
+  );
   recordBackward(
     logp,
     [h, w],
