@@ -1,7 +1,7 @@
 /** Whole training steps on fixed rows: forward, backward, gradient norm, clip, AdamW. What `train` does, without files. */
 import { openModelDirectory } from "@outright/checkpoint";
-import { type PairExample, packPairs } from "@outright/data";
-import { createModel, type LanguageModel } from "@outright/models";
+import { counterRandom, type PairExample, packPairs } from "@outright/data";
+import { addLora, createModel, type LanguageModel, trainableParameters } from "@outright/models";
 import {
   Device,
   type NativeDevice,
@@ -36,10 +36,14 @@ export function stepEngine(
   const matmul = (work.matmul ?? "auto") as "auto" | "onednn" | "portable";
   const device = Device.open({ threads: work.threads, matmul }, wrap);
   const model = loadModel(device, work);
-  const optimizer = new AdamW(
-    model.parameters.filter(({ requiresGrad }) => requiresGrad),
-    { name: "adamw", lr, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, clip: 1 },
-  );
+  const optimizer = new AdamW(trainableParameters(model), {
+    name: "adamw",
+    lr,
+    betas: [0.9, 0.95],
+    eps: 1e-8,
+    weightDecay: 0,
+    clip: 1,
+  });
   const batches = Math.max(1, Math.floor(rows.sft.length / batch));
   const part = <T>(list: readonly T[], index: number) =>
     list.slice((index % batches) * batch, ((index % batches) + 1) * batch);
@@ -88,9 +92,12 @@ function loadModel(device: Device, work: Work): LanguageModel {
   const directory = openModelDirectory(work.model);
   try {
     if (directory.weights === null) throw new Error(`${work.model}: there are no weights`);
-    const options: ParameterOptions = { dtype: work.dtype };
+    const options: ParameterOptions = { dtype: work.dtype, trainable: work.lora === null };
     const model = createModel(device, directory.config, { from: directory.weights }, options);
-    if (work.lora !== null) throw new Unavailable("LoRA is not there yet");
+    if (work.lora !== null) {
+      const random = (stream: string) => counterRandom(1, stream);
+      addLora(model, { ...work.lora, dropout: 0 }, { random }, { trainable: true });
+    }
     if ((work.recompute ?? "none") !== "none") throw new Unavailable("recompute is not there yet");
     return model;
   } finally {

@@ -214,7 +214,7 @@ describe("adapters at the command line", () => {
     expect({ code: exported.code, stderr: exported.stderr }).toEqual({ code: 0, stderr: "" });
     expect(exported.stdout).toContain(`${base} + ${adapter}: `);
     expect(Math.abs((await lossOf("--model", merged)) / expected - 1)).toBeLessThan(1e-6);
-    expect(Math.abs((await lossOf("--model", base)) / expected - 1)).toBeGreaterThan(1e-3);
+    expect(Math.abs((await lossOf("--model", base)) / expected - 1)).toBeGreaterThan(1e-4);
     const text = async (...model: string[]) =>
       (await run(["generate", ...model, "--prompt", "Once", "--max-tokens", "8"])).stdout;
     expect(await text("--model", base, "--adapter", adapter)).toBe(await text("--model", merged));
