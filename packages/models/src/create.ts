@@ -6,8 +6,8 @@ import type { LanguageModel } from "./language-model.js";
 import { Llama, readLlamaConfig } from "./llama.js";
 import type { UniformStreams, WeightSource } from "./parameters.js";
 
-/** Where the weights come from: read from a source, or drawn from seeded streams. */
-export type Weights = { from: WeightSource } | { random: UniformStreams };
+/** Where the weights come from: read from a source, drawn from seeded streams, or nowhere (to measure the model only). */
+export type Weights = { from: WeightSource } | { random: UniformStreams } | { undefined: true };
 
 /**
  * Builds the model a config.json describes and fills it. `options` hold for all its parameters.
@@ -22,7 +22,7 @@ export function createModel(
   const { model, ignores } = build(device, config, options);
   try {
     if ("from" in weights) model.weights.load(weights.from, ignores);
-    else model.weights.initialise(weights.random);
+    else if ("random" in weights) model.weights.initialise(weights.random);
   } catch (error) {
     model.dispose();
     throw error;

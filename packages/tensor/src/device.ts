@@ -32,6 +32,11 @@ export class Device {
     return new Device(wrap(native));
   }
 
+  /** A device over another implementation of the native surface. */
+  static over(native: NativeDevice): Device {
+    return new Device(native);
+  }
+
   memory(): MemoryStats {
     return this.native.memory();
   }

@@ -2,6 +2,8 @@
 export { listBackends, nativeAddon } from "./addon.js";
 export { Device } from "./device.js";
 export { instructionSets } from "./instruction-sets.js";
+export { type KindOfCall, type Label, Meter } from "./meter/meter.js";
+export { secondsPerWork } from "./meter/replay.js";
 export type * from "./native.js";
 export { gelu, siluGate } from "./ops/activation.js";
 export { add } from "./ops/add.js";

@@ -3,6 +3,8 @@
  * Losses are per objective name; a loss is a mean in nats (SFT: per loss token, DPO: per pair).
  */
 
+import type { Forecast, Measured } from "./forecast/index.js";
+
 /** DPO's implicit rewards β(log π − log π_ref), means over the pairs of one step or evaluation. */
 export interface Rewards {
   chosen: number;
@@ -90,6 +92,10 @@ export interface NoticeEvent {
   type: "notice";
   level: "info" | "warning";
   message: string;
+  /** what the run will need, on the notice that tells it */
+  forecast?: Forecast;
+  /** what it did need, at the end */
+  measured?: Measured;
 }
 
 export type MetricsLine = StartEvent | StepEvent | EvalEvent | EndEvent;

@@ -8,7 +8,7 @@ import {
   writeFileAtomic,
 } from "@outright/checkpoint";
 import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
-import { type LanguageModel, trainableParameters } from "@outright/models";
+import { type JsonConfig, type LanguageModel, trainableParameters } from "@outright/models";
 import type { Device, Parameter } from "@outright/tensor";
 import {
   type LoraConfig,
@@ -20,6 +20,14 @@ import {
 import { environment } from "./environment.js";
 import { evaluateHeldOut } from "./evaluate.js";
 import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
+import {
+  type Forecast,
+  forecastLine,
+  forecastOf,
+  type Measured,
+  measuredLine,
+  withSavings,
+} from "./forecast/index.js";
 import { loadModel, modelIdentity } from "./load-model.js";
 import { saveAdapter, startLora } from "./lora.js";
 import { DpoObjective, type Objective, SftObjective } from "./objective.js";
@@ -60,11 +68,14 @@ class Stopped extends Error {}
  */
 export async function train(config: RunConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const device = openDevice(config);
-  const run = RunDirectory.open(config.out, { resume: options.resume ?? false });
+  const directory = RunDirectory.open(config.out, { resume: options.resume ?? false });
+  const run = new Run(config, options, device, directory);
   try {
-    return await new Run(config, options, device, run).go();
+    return await run.go();
+  } catch (error) {
+    throw withSavings(error, run.forecast);
   } finally {
-    run.close();
+    directory.close();
     device.close();
   }
 }
@@ -76,6 +87,9 @@ class Run {
   readonly #directory: RunDirectory;
   readonly #tokens: number;
   readonly #tokenising: Tokenising;
+  readonly #stepSeconds: number[] = [];
+  /** what the run will need, once it is known */
+  forecast: Forecast | null = null;
 
   constructor(config: RunConfig, options: TrainOptions, device: Device, directory: RunDirectory) {
     this.#config = config;
@@ -116,6 +130,7 @@ class Run {
         this.#directory.paths.environment,
         `${JSON.stringify(environment(this.#device, chain, identity), null, 2)}\n`,
       );
+      this.#foresee(objectives, directory.config);
       const trained: Trained = {
         model,
         identity,
@@ -135,6 +150,7 @@ class Run {
           tokenizerFrom: chain.tokenizer,
         });
       }
+      this.#compare();
       trained.optimizer.dispose();
       return result;
     } catch (error) {
@@ -188,6 +204,7 @@ class Run {
         this.#tokenising.look();
         const event = trainStep(trained, config, counters.step + 1);
         counters.step = event.step;
+        this.#stepSeconds.push(event.seconds);
         for (const name of Object.keys(event.weights)) {
           counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
         }
@@ -263,6 +280,31 @@ class Run {
       objectives.push(new DpoObjective(name, objective, pairs, stream, references));
     }
     return objectives;
+  }
+
+  /** Tells what the run will need; a forecast that fails is no reason not to train. */
+  #foresee(objectives: readonly Objective[], modelConfig: JsonConfig): void {
+    const data = Object.fromEntries(objectives.map((objective) => [objective.name, objective.data]));
+    try {
+      const forecast = forecastOf(this.#config, modelConfig, data, this.#device);
+      this.forecast = forecast;
+      const message = forecastLine(forecast, this.#config.steps);
+      this.#emit({ type: "notice", level: "info", message, forecast });
+    } catch (error) {
+      this.#notice("warning", `no forecast: ${(error as Error).message}`);
+    }
+  }
+
+  /** Tells what was measured beside what was forecast. */
+  #compare(): void {
+    if (this.forecast === null) return;
+    const steps = this.#stepSeconds.slice(1); // the first one warms up
+    const measured: Measured = {
+      deviceBytes: this.#device.memory().peakBytes,
+      processBytes: 1024 * process.resourceUsage().maxRSS,
+      stepSeconds: steps.length === 0 ? null : steps.reduce((sum, one) => sum + one, 0) / steps.length,
+    };
+    this.#emit({ type: "notice", level: "info", message: measuredLine(measured, this.forecast), measured });
   }
 
   async #evaluate(trained: Trained, step: number): Promise<EvalEvent | null> {

@@ -1,0 +1,77 @@
+/** Times a call that a meter noted, on a device that computes. */
+import type { Device } from "../device.js";
+import type { Handle } from "../native.js";
+import type { KindOfCall } from "./meter.js";
+import { type CallArgument, flopsOf, isBuffer, type MeteredBuffer, rowsArgument, workOf } from "./work.js";
+
+/** Operations of a matrix product above which it is timed on fewer rows: some tens of milliseconds. */
+const MOST_FLOPS = 6e9;
+/** Fewer rows than this would not be as fast, row by row. */
+const FEWEST_ROWS = 64;
+/** Elements above which calls on whole buffers are timed on less: more than caches hold. */
+const MOST_ELEMENTS = 16 << 20;
+const MOST_RUNS = 5;
+const ENOUGH_SECONDS = 0.03;
+
+/** Seconds of one unit of the call's work: the median of a few runs after one that warms up. */
+export function secondsPerWork(device: Device, kind: KindOfCall): number {
+  const args = shrunk(kind);
+  const work = workOf(kind.name, args);
+  if (work === 0) return 0;
+  const handles: Handle[] = [];
+  const made = new Map<MeteredBuffer, Handle>();
+  const native = device.native;
+  const resolve = (argument: CallArgument): unknown => {
+    if (Array.isArray(argument)) return argument.map(resolve);
+    if (!isBuffer(argument)) return argument;
+    const known = made.get(argument);
+    if (known !== undefined) return known;
+    const handle = native.alloc(argument.dtype, argument.count);
+    handles.push(handle);
+    made.set(argument, handle);
+    if (argument.dtype === "int32" && argument.data !== null) native.write(handle, 0, argument.data);
+    else if (argument.count > 0) native.fill(handle, argument.dtype === "int32" ? 0 : 0.01);
+    return handle;
+  };
+  try {
+    const resolved = args.map(resolve);
+    const kernel = (native as unknown as Record<string, (...args: unknown[]) => unknown>)[kind.name];
+    if (kernel === undefined) return 0;
+    const run = () => {
+      const begun = performance.now();
+      kernel.apply(native, resolved);
+      return (performance.now() - begun) / 1000;
+    };
+    run();
+    const seconds: number[] = [];
+    do seconds.push(run());
+    while (seconds.length < MOST_RUNS && seconds.reduce((sum, one) => sum + one, 0) < ENOUGH_SECONDS);
+    seconds.sort((a, b) => a - b);
+    return (seconds[Math.floor(seconds.length / 2)] as number) / work;
+  } finally {
+    for (const handle of handles) native.free(handle);
+  }
+}
+
+/** The same call with fewer rows, or on smaller buffers, where it would take long. */
+function shrunk({ name, args }: KindOfCall): CallArgument[] {
+  const at = rowsArgument(name);
+  if (at !== undefined) {
+    const share = MOST_FLOPS / Math.max(1, flopsOf(name, args));
+    if (share >= 1) return [...args];
+    const rows = Math.max(FEWEST_ROWS, Math.floor((args[at] as number) * share));
+    return args.map((argument, index) => (index === at ? Math.min(rows, argument as number) : argument));
+  }
+  const lists = args.filter(
+    (argument) => Array.isArray(argument) && argument.some(isBuffer),
+  ) as MeteredBuffer[][];
+  if (lists.length === 0) return [...args];
+  // Lists stand side by side (parameter, gradient, moments): the first ones of each, up to the bound.
+  let count = 0;
+  let elements = 0;
+  while (count < (lists[0]?.length ?? 0) && (count === 0 || elements < MOST_ELEMENTS)) {
+    elements += lists.reduce((sum, list) => sum + (list[count]?.count ?? 0), 0);
+    count++;
+  }
+  return args.map((argument) => (Array.isArray(argument) ? argument.slice(0, count) : argument));
+}
