@@ -1,5 +1,5 @@
 // A caching allocator: freed blocks are kept and handed out again, since training asks for the same sizes
-// each step.
+// each step, and for somewhat smaller ones where rows are shorter: those take the next larger block.
 #pragma once
 
 #include <cstdint>
@@ -32,15 +32,23 @@ class Allocator {
   void reset_peak() { peak_bytes_ = live_bytes_; }
 
  private:
+  using Cache = std::map<int64_t, std::vector<void*>>;
   struct Block {
     int64_t bytes;     // asked
-    int64_t capacity;  // its size class
+    int64_t need;      // their size class
+    int64_t capacity;  // of the block that was found for them
   };
+
+  Cache::iterator fitting(int64_t need);
+  void* take(Cache::iterator at);
+  void make_room(int64_t need);
+
   std::unordered_map<void*, Block> live_;
-  std::map<int64_t, std::vector<void*>> cache_;  // free blocks by capacity
+  Cache cache_;  // free blocks by capacity
   int64_t live_bytes_ = 0;
+  int64_t live_need_ = 0;
   int64_t live_capacity_ = 0;
-  int64_t peak_capacity_ = 0;
+  int64_t peak_need_ = 0;
   int64_t peak_bytes_ = 0;
   int64_t cached_bytes_ = 0;
 };

@@ -17,6 +17,8 @@ export interface WeightSource {
   info(name: string): TensorInfo;
   /** F32, F16 and BF16 exactly; F64 rounded to nearest. */
   readFloat32(name: string): Float32Array;
+  /** The same in parts, `at` being the index of a part's first element; a part is overwritten by the next. */
+  eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void;
   /** The bytes as they are in the file. */
   readRaw(name: string): Uint8Array;
   close(): void;
@@ -128,6 +130,7 @@ function openShards(dir: string, index: ReadonlyMap<string, string>): WeightSour
     names: () => [...index.keys()],
     info: (name) => shardOf(name).info(name),
     readFloat32: (name) => shardOf(name).readFloat32(name),
+    eachFloat32: (name, store) => shardOf(name).eachFloat32(name, store),
     readRaw: (name) => shardOf(name).readRaw(name),
     close,
   };

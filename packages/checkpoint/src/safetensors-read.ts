@@ -20,6 +20,8 @@ export interface SafetensorsFile {
   info(name: string): TensorInfo;
   /** F32, F16 and BF16 exactly; F64 rounded to nearest. Row-major, of the tensor's shape. */
   readFloat32(name: string): Float32Array;
+  /** The same in parts, `at` being the index of a part's first element; a part is overwritten by the next. */
+  eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void;
   /** F64, F32, F16 and BF16, all exactly. */
   readFloat64(name: string): Float64Array;
   /** I32, I16, I8, U16, U8, BOOL; I64, U32 and U64 where all values fit. */
@@ -92,9 +94,16 @@ class OpenFile implements SafetensorsFile {
     const info = this.info(name);
     const values = new Float32Array(elementCount(info.shape));
     if (info.dtype === "F32") this.#read(info.begin, values);
-    else if (info.dtype === "F64") this.#convert(info, Float64Array, (part, at) => values.set(part, at));
-    else this.#widen(name, info, (part, at) => values.set(part, at));
+    else this.eachFloat32(name, (part, at) => values.set(part, at));
     return values;
+  }
+
+  eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void {
+    const info = this.info(name);
+    if (info.dtype === "F32") this.#convert(info, Float32Array, store);
+    else if (info.dtype === "F64")
+      this.#convert(info, Float64Array, (part, at) => store(Float32Array.from(part), at));
+    else this.#widen(name, info, store);
   }
 
   readFloat64(name: string): Float64Array {
@@ -148,15 +157,16 @@ class OpenFile implements SafetensorsFile {
     return bytes;
   }
 
-  /** Reads a tensor in chunks of the file's own type; `at` is the index of the chunk's first element. */
-  #convert<A extends NodeJS.ArrayBufferView & { length: number }>(
+  /** Reads a tensor in chunks of the file's own type, one after another into the same array. */
+  #convert<A extends NodeJS.ArrayBufferView & { length: number; subarray(begin: number, end: number): A }>(
     { dtype, shape, begin }: TensorInfo,
     FileArray: new (length: number) => A,
     store: (part: A, at: number) => void,
   ): void {
     const count = elementCount(shape);
+    const chunk = new FileArray(Math.min(CHUNK_ELEMENTS, count));
     for (let at = 0; at < count; at += CHUNK_ELEMENTS) {
-      const part = new FileArray(Math.min(CHUNK_ELEMENTS, count - at));
+      const part = chunk.subarray(0, Math.min(CHUNK_ELEMENTS, count - at));
       this.#read(begin + at * DTYPE_BYTES[dtype], part);
       store(part, at);
     }
@@ -179,7 +189,11 @@ const WIDEN: Partial<Record<Dtype, (bits: Uint16Array, into: Float32Array) => vo
   BF16: widenBfloat16,
 };
 
-type IntegerArray = NodeJS.ArrayBufferView & { length: number; [index: number]: number | bigint };
+type IntegerArray = NodeJS.ArrayBufferView & {
+  length: number;
+  [index: number]: number | bigint;
+  subarray(begin: number, end: number): IntegerArray;
+};
 
 const INTEGERS: Partial<Record<Dtype, new (length: number) => IntegerArray>> = {
   BOOL: Uint8Array,

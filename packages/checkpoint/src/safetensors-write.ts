@@ -16,9 +16,9 @@ export interface TensorSource {
   /**
    * Called once, when this tensor's turn has come; row-major. F32: Float32Array or (rounded) Float64Array. BF16:
    * Float32Array, rounded to nearest, ties to even. F64: Float64Array or Float32Array. I32: Int32Array. Any dtype:
-   * a Uint8Array with the bytes of the file.
+   * a Uint8Array with the bytes of the file. Or the same in parts: each is written before the next is asked for.
    */
-  data: () => TensorArray;
+  data: () => TensorArray | Iterable<TensorArray>;
 }
 
 export interface WrittenFile {
@@ -71,15 +71,29 @@ function checkNamesAndShapes(sources: readonly TensorSource[], path: string): vo
 function appendTensor(source: TensorSource, path: string, append: (chunk: Uint8Array) => void): void {
   const { name, dtype, shape } = source;
   const data = source.data();
-  const isRaw = data instanceof Uint8Array;
+  let given = 0;
+  let isRaw = false;
+  for (const part of ArrayBuffer.isView(data) ? [data] : data) {
+    isRaw = part instanceof Uint8Array;
+    given += part.length;
+    appendPart(source, part, path, append);
+  }
   const expected = isRaw ? byteSize(dtype, shape) : elementCount(shape);
-  if (data.length !== expected) {
+  if (given !== expected) {
     throw new Error(
-      `${path}: tensor "${name}" of ${dtype} [${shape}] needs ${expected} ${isRaw ? "bytes" : "elements"}, ${data.length} are given`,
+      `${path}: tensor "${name}" of ${dtype} [${shape}] needs ${expected} ${isRaw ? "bytes" : "elements"}, ${given} are given`,
     );
   }
+}
+
+function appendPart(
+  { name, dtype }: TensorSource,
+  data: TensorArray,
+  path: string,
+  append: (chunk: Uint8Array) => void,
+): void {
   if (
-    isRaw ||
+    data instanceof Uint8Array ||
     (dtype === "F32" && data instanceof Float32Array) ||
     (dtype === "I32" && data instanceof Int32Array) ||
     (dtype === "F64" && data instanceof Float64Array)

@@ -5,7 +5,8 @@ import { type Device, elements, Parameter, type ParameterOptions, type Shape } f
 export interface WeightSource {
   names(): string[];
   info(name: string): { shape: readonly number[]; dtype: string };
-  readFloat32(name: string): Float32Array;
+  /** Values in parts, `at` being the index of a part's first element; a part may be overwritten by the next. */
+  eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void;
 }
 
 /** How a parameter starts when it is not read from a file. */
@@ -64,7 +65,7 @@ export class ParameterSet {
           `tensor "${name}" has shape [${given.join(", ")}], ${this.#config} asks for [${shape.join(", ")}]`,
         );
       }
-      parameter.write(source.readFloat32(name));
+      source.eachFloat32(name, (part, at) => parameter.write(part, at));
     }
     for (const name of present) {
       if (!ignored(name))

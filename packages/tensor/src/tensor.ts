@@ -90,9 +90,21 @@ export class Tensor {
     this.device.native.write(this.handle, offset, data);
   }
 
-  /** Copies a range of the values to the host; bfloat16 widens exactly. */
-  toFloat32(offset = 0, count = this.count - offset): Float32Array {
-    const target = new Float32Array(count);
+  /** All values in order, part by part, as `toFloat32` gives them; a part is overwritten by the next. */
+  *inParts(): Generator<Float32Array> {
+    const buffer = new Float32Array(Math.min(CHUNK, this.count));
+    for (let from = 0; from < this.count; from += CHUNK) {
+      const count = Math.min(CHUNK, this.count - from);
+      yield this.toFloat32(from, count, buffer.subarray(0, count));
+    }
+  }
+
+  /** Copies a range of the values to the host, into `target`; bfloat16 widens exactly. */
+  toFloat32(
+    offset = 0,
+    count = this.count - offset,
+    target: Float32Array = new Float32Array(count),
+  ): Float32Array {
     if (this.dtype !== "bfloat16") {
       if (count > 0) this.device.native.read(this.handle, offset, target);
       return target;

@@ -118,10 +118,12 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
   if (weights === undefined || moments === undefined)
     throw new Error(`${checkpoint.dir}: weights or moments are missing`);
   const parameters = trainableParameters(model);
-  for (const parameter of parameters) parameter.write(weights.readFloat32(parameter.name));
+  for (const parameter of parameters) {
+    weights.eachFloat32(parameter.name, (part, at) => parameter.write(part, at));
+  }
   parameters.forEach(({ name }, i) => {
-    optimizer.m[i]?.write(moments.readFloat32(`m.${name}`));
-    optimizer.v[i]?.write(moments.readFloat32(`v.${name}`));
+    moments.eachFloat32(`m.${name}`, (part, at) => optimizer.m[i]?.write(part, at));
+    moments.eachFloat32(`v.${name}`, (part, at) => optimizer.v[i]?.write(part, at));
   });
   optimizer.updates = state.optimizerUpdates;
   for (const { name, stream } of objectives) {
@@ -160,7 +162,7 @@ export function parameterTensors(parameters: readonly Parameter[]): TensorSource
     name: parameter.name,
     dtype: "F32",
     shape: parameter.shape,
-    data: () => parameter.precise().toFloat32(),
+    data: () => parameter.precise().inParts(),
   }));
 }
 
@@ -171,7 +173,7 @@ export function modelTensors(model: LanguageModel): TensorSource[] {
     name: parameter.name,
     dtype: parameter.dtype === "bfloat16" ? "BF16" : "F32",
     shape: parameter.shape,
-    data: () => adapters.get(parameter.name)?.merged() ?? parameter.precise().toFloat32(),
+    data: () => adapters.get(parameter.name)?.merged() ?? parameter.precise().inParts(),
   }));
 }
 
@@ -184,7 +186,7 @@ function momentTensors(
     name: `${prefix}.${name}`,
     dtype: "F32",
     shape,
-    data: () => (moments[i] as Tensor).toFloat32(),
+    data: () => (moments[i] as Tensor).inParts(),
   }));
 }
 
