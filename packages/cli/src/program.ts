@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { BenchFlags } from "./commands/bench.js";
 import type { ExportFlags } from "./commands/export.js";
 import type { GenerateFlags } from "./commands/generate.js";
+import type { PlanFlags } from "./commands/plan.js";
 import type { PreviewFlags } from "./commands/preview.js";
 import type { ScoreFlags } from "./commands/score.js";
 import type { TrainFlags } from "./commands/train.js";
@@ -36,6 +37,7 @@ export function buildProgram(output: Output): Program {
         ["outright quickstart", "see it work on a small model that it makes itself"],
         ["outright init run.yaml", "write a config to start from"],
         ["outright train run.yaml", "train as it says"],
+        ["outright plan run.yaml", "what memory and time it will need"],
         ["outright train run.yaml --steps 10", "the same with one key replaced"],
         ["outright train --resume runs/first", "go on after Ctrl-C or a crash"],
       ),
@@ -43,6 +45,7 @@ export function buildProgram(output: Output): Program {
 
   addQuickstart(program, output, outcome);
   addTrain(program, output, outcome);
+  addPlan(program, output);
   addScore(program, output);
   addGenerate(program, output);
   addExport(program, output);
@@ -117,6 +120,29 @@ function addTrain(program: Command, output: Output, outcome: Program["outcome"])
   withOverrides(command, async (operands, overrides) => {
     const { trainCommand } = await import("./commands/train.js");
     outcome.exitCode = await trainCommand(operands[0], command.opts<TrainFlags>(), overrides, output);
+  });
+}
+
+function addPlan(program: Command, output: Output): void {
+  const command = program
+    .command("plan")
+    .summary("memory and time of a run, before it begins")
+    .description(
+      "Forecasts a run's memory by part and its time per step, and says which settings save how much. Reads the data and the model's config.json, times one call of each kernel, writes nothing.",
+    )
+    .argument("<config>", "run config, YAML or JSON")
+    .option("--json", "as one JSON object, bytes and seconds")
+    .usage("<config> [options] [--any.key value ...]")
+    .addHelpText(
+      "after",
+      examples(
+        ["outright plan run.yaml", ""],
+        ["outright plan run.yaml --recompute block", "the same with another setting"],
+      ),
+    );
+  withOverrides(command, async (operands, overrides) => {
+    const { planCommand } = await import("./commands/plan.js");
+    await planCommand(operands[0] as string, command.opts<PlanFlags>(), overrides, output);
   });
 }
 

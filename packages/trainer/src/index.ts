@@ -8,7 +8,7 @@ export * from "./forecast/index.js";
 export { rowLogprobs, runRow, uploadInput } from "./forward.js";
 export { type LoadedModel, loadModel, modelIdentity } from "./load-model.js";
 export { addAdapter, dropoutSeeds, saveAdapter, startLora } from "./lora.js";
-export { datasetOptions, loadObjectiveData, type ObjectiveData } from "./objective-data.js";
+export { datasetOptions } from "./objective-data.js";
 export { openDevice } from "./open-device.js";
 export { AdamW } from "./optimizer.js";
 export { modelTensors } from "./run-state.js";

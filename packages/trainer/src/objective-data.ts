@@ -61,12 +61,13 @@ export async function loadObjectiveData(
   tokenizer: Tokenizer,
   tokenising: Tokenising,
   warn: (message: string) => void,
+  how: { cache?: string; threads?: number } = { cache: tokenCache(config) },
 ): Promise<ObjectiveData<SftExample> | ObjectiveData<PairExample>> {
   const open = async (path: string) => {
     const examples = await openExamples({
       ...datasetOptions(objective, config, tokenizer),
       path,
-      cache: tokenCache(config),
+      ...how,
       onProgress: tokenising.progressOf(path),
       onWarning: warn,
     });

@@ -23,9 +23,10 @@ import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
 import {
   type Forecast,
   forecastLine,
-  forecastOf,
+  forecastRun,
   type Measured,
   measuredLine,
+  sampleOf,
   withSavings,
 } from "./forecast/index.js";
 import { loadModel, modelIdentity } from "./load-model.js";
@@ -284,11 +285,12 @@ class Run {
 
   /** Tells what the run will need; a forecast that fails is no reason not to train. */
   #foresee(objectives: readonly Objective[], modelConfig: JsonConfig): void {
-    const data = Object.fromEntries(objectives.map((objective) => [objective.name, objective.data]));
+    const config = this.#config;
     try {
-      const forecast = forecastOf(this.#config, modelConfig, data, this.#device);
+      const samples = objectives.map(({ name, data }) => sampleOf(name, data, config));
+      const forecast = forecastRun({ config, modelConfig, objectives: samples, device: this.#device });
       this.forecast = forecast;
-      const message = forecastLine(forecast, this.#config.steps);
+      const message = forecastLine(forecast, config.steps);
       this.#emit({ type: "notice", level: "info", message, forecast });
     } catch (error) {
       this.#notice("warning", `no forecast: ${(error as Error).message}`);

@@ -138,6 +138,7 @@ describe("train", () => {
             model: join(goldens, "models", name),
             policy: { name: "mix", lambda: 0.5 },
             tokensPerMicroBatch: 120,
+            steps: 2,
             recompute,
           }),
         );

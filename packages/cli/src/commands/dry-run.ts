@@ -11,13 +11,17 @@ import {
 import { trainableParameters } from "@outright/models";
 import {
   datasetOptions,
+  forecastLine,
+  forecastRun,
   loadModel,
   modelIdentity,
+  type ObjectiveSample,
   openDevice,
   type RunConfig,
+  sampleOfRows,
   startLora,
 } from "@outright/trainer";
-import { formatBytes, formatCount, formatWhole } from "../terminal/format.js";
+import { formatCount, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
 
@@ -38,6 +42,7 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
   };
   const tokenizer = await loadTokenizer(tokenizerDirectory(config.model));
   const objectives: ObjectiveFacts[] = [];
+  const samples: ObjectiveSample[] = [];
   for (const [name, objective] of Object.entries(config.objectives)) {
     const { examples, report } = await loadDataset({
       ...datasetOptions(objective, config, tokenizer),
@@ -46,13 +51,14 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
           `reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`,
         ),
     });
+    samples.push(sampleOfRows(name, examples, config));
     const lengths = (examples as readonly (SftExample | PairExample)[]).map(tokensOf);
     objectives.push({ name, data: objective.data, report, ...summary(lengths) });
   }
   progress(`loading ${config.model}`);
   const device = openDevice(config);
   try {
-    const { model } = loadModel(device, config.model, config.init, config.seed, {
+    const { model, directory } = loadModel(device, config.model, config.init, config.seed, {
       trainable: config.lora === undefined,
     });
     if (config.lora !== undefined) {
@@ -63,22 +69,20 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
     const parameters = count(model.parameters);
     const trainable = count(trainableParameters(model));
     model.dispose();
+    progress("timing the kernels");
+    const forecast = forecastRun({ config, modelConfig: directory.config, objectives: samples, device });
     if (isJson) {
       output.out(
-        `${JSON.stringify({ type: "dry-run", config, parameters, trainable, objectives, device: device.info })}\n`,
+        `${JSON.stringify({ type: "dry-run", config, parameters, trainable, objectives, device: device.info, forecast })}\n`,
       );
       return;
     }
     line.clear();
-    // weights, and of what trains gradients and two moments, each in float32
-    const frozen = config.lora === undefined ? 0 : parameters;
-    const bytes = formatBytes(4 * frozen + 16 * trainable);
     const adapters =
       config.lora === undefined ? "" : ` and ${formatCount(trainable)} in adapters, which train,`;
-    output.out(
-      `${formatCount(parameters)} parameters${adapters} on ${device.info.backend}: ${bytes} for weights, gradients and moments, activations beside\n`,
-    );
+    output.out(`${formatCount(parameters)} parameters${adapters} on ${device.info.backend}\n`);
     for (const facts of objectives) output.out(objectiveLines(facts, config));
+    output.out(`${forecastLine(forecast, config.steps)}\n`);
     output.out(`the config is good: ${formatWhole(config.steps)} steps would be written to ${config.out}\n`);
   } finally {
     device.close();

@@ -55,8 +55,6 @@ export interface ForecastContext {
   modelConfig: JsonConfig;
   objectives: readonly ObjectiveSample[];
   device: Device;
-  /** steps in which each objective takes part */
-  planned: Readonly<Record<string, number>>;
 }
 
 /** Buffers are handed out in classes of size and some stay unused: what the process holds beyond them. */
@@ -66,7 +64,8 @@ const ENGINE_BYTES = 24 << 20;
 
 /** Takes some tenths of a second for a small model, a few for a large one; leaves nothing on the device. */
 export function forecastRun(context: ForecastContext): Forecast {
-  const { config, modelConfig, objectives, device, planned } = context;
+  const { config, modelConfig, objectives, device } = context;
+  const planned = Object.fromEntries(objectives.map(({ name, steps }) => [name, steps]));
   const before = device.memory();
   const rss = process.memoryUsage().rss;
   const simulation = simulate(config, modelConfig, objectives, device);
@@ -226,5 +225,5 @@ function memoryParts(simulation: Simulation, workspace: number, processBytes: nu
     name: "program, tokenizer and data",
     value: Math.max(0, processBytes - peakBytes - workspace),
   });
-  return parts.filter(({ value }) => value > 0);
+  return parts.filter(({ value }) => value >= 0.0005 * processBytes);
 }

@@ -1,64 +1,88 @@
-/** The forecast of a run from its config alone, or from what a run has read already. */
-import { openModelDirectory } from "@outright/checkpoint";
+/** The forecast of a run from its config alone; and what it looks at of the data. */
+import { openModelChain, openModelDirectory, tokenizerDirectory } from "@outright/checkpoint";
 import { loadTokenizer, type PairExample, type SftExample } from "@outright/data";
-import type { JsonConfig } from "@outright/models";
-import type { Device } from "@outright/tensor";
-import type { RunConfig } from "../config/index.js";
+import type { ObjectiveConfig, RunConfig } from "../config/index.js";
 import { loadObjectiveData, type ObjectiveData, objectiveStream } from "../objective-data.js";
 import { openDevice } from "../open-device.js";
 import { plannedSteps } from "../policy-plan.js";
+import { Tokenising } from "../tokenising.js";
 import { type Forecast, forecastRun } from "./forecast.js";
+import type { Batch, ObjectiveSample } from "./simulate.js";
 
-/** Of the stream, as many examples as the forecast looks at. */
-const LOOKED_AT = 20_000;
+/** Of an objective's rows, as many are looked at; they are tokenised at once where they were not yet. */
+const LOOKED_AT = 1000;
+/** Held-out rows that stand for all. */
+const HELD_LOOKED_AT = 64;
 
 export type AnyObjectiveData = ObjectiveData<SftExample> | ObjectiveData<PairExample>;
 
-/** @param data of every objective of the config */
-export function forecastOf(
-  config: RunConfig,
-  modelConfig: JsonConfig,
-  data: Readonly<Record<string, AnyObjectiveData>>,
-  device: Device,
-): Forecast {
-  const planned = plannedSteps(config);
-  const objectives = Object.entries(data).map(([name, own]) => {
-    const steps = planned[name] ?? 0;
-    const wanted = Math.min(LOOKED_AT, steps * (config.objectives[name]?.batch ?? 1));
-    return { name, data: own, order: objectiveStream(name, own, config).peek(wanted), steps };
-  });
-  return forecastRun({ config, modelConfig, objectives, device, planned });
+/** The first examples of an objective's stream, and some held-out ones. */
+export function sampleOf(name: string, data: AnyObjectiveData, config: RunConfig): ObjectiveSample {
+  const steps = plannedSteps(config)[name] ?? 0;
+  const wanted = Math.min(LOOKED_AT, steps * batchOf(config, name), data.trainIndices.length);
+  const examples = objectiveStream(name, data, config)
+    .peek(wanted)
+    .map((position) => data.train.example(data.trainIndices[position] as number));
+  const held = [...data.heldIndices].slice(0, HELD_LOOKED_AT).map((row) => data.held.example(row));
+  return { name, examples: present(examples), held: present(held), heldCount: data.heldIndices.length, steps };
 }
 
-export interface PlanOptions {
-  /** told what is read, and how far */
-  onProgress?: (stage: string, done: number, total: number) => void;
-  /** told what was dropped or cut */
-  onNotice?: (message: string) => void;
+/** The same from all examples of a file in its order, where nobody split it yet. */
+export function sampleOfRows(
+  name: string,
+  examples: readonly (SftExample | PairExample)[],
+  config: RunConfig,
+): ObjectiveSample {
+  const { rows, holdout } = config.evaluate;
+  const heldCount =
+    config.objectives[name]?.heldout === undefined ? Math.min(rows, Math.floor(holdout * examples.length)) : 0;
+  const steps = plannedSteps(config)[name] ?? 0;
+  return {
+    name,
+    examples: examples.slice(0, Math.min(LOOKED_AT, steps * batchOf(config, name))) as Batch,
+    held: examples.slice(0, Math.min(heldCount, HELD_LOOKED_AT)) as Batch,
+    heldCount,
+    steps,
+  };
 }
+
+const batchOf = (config: RunConfig, name: string) => (config.objectives[name] as ObjectiveConfig).batch;
+
+const present = (examples: readonly (SftExample | PairExample | null)[]) =>
+  examples.filter((example) => example !== null) as unknown as Batch;
 
 /**
- * Reads data and config.json, not the weights, and writes nothing.
+ * Reads config.json and the first rows, not the weights, and writes nothing.
  * @throws the same one-line errors as a run
  */
-export async function planRun(config: RunConfig, options: PlanOptions = {}): Promise<Forecast> {
-  const { config: modelConfig } = openDirectory(config.model);
-  const tokenizer = await loadTokenizer(config.model);
-  const data: Record<string, AnyObjectiveData> = {};
-  for (const [name, objective] of Object.entries(config.objectives)) {
-    const { onProgress = () => {}, onNotice = () => {} } = options;
-    data[name] = await loadObjectiveData(name, objective, config, tokenizer, onProgress, onNotice);
+export async function planRun(
+  config: RunConfig,
+  onProgress: (stage: string) => void = () => {},
+): Promise<Forecast> {
+  const directory = openModelDirectory(openModelChain(config.model).base);
+  directory.weights?.close();
+  const tokenizer = await loadTokenizer(tokenizerDirectory(config.model));
+  const tokenising = new Tokenising({
+    progress: ({ stage, done, total }) =>
+      onProgress(`${stage} ${Math.floor((100 * done) / Math.max(1, total))}%`),
+    notice: () => {}, // only some rows were looked at
+    checkStop: () => {},
+  });
+  const objectives: ObjectiveSample[] = [];
+  try {
+    for (const [name, objective] of Object.entries(config.objectives)) {
+      const how = { threads: 0 };
+      const data = await loadObjectiveData(name, objective, config, tokenizer, tokenising, () => {}, how);
+      objectives.push(sampleOf(name, data, config));
+    }
+  } finally {
+    tokenising.close();
   }
+  onProgress("timing the kernels");
   const device = openDevice(config);
   try {
-    return forecastOf(config, modelConfig, data, device);
+    return forecastRun({ config, modelConfig: directory.config, objectives, device });
   } finally {
     device.close();
   }
-}
-
-function openDirectory(path: string): { config: JsonConfig } {
-  const directory = openModelDirectory(path);
-  directory.weights?.close();
-  return directory;
 }

@@ -1,20 +1,25 @@
 /** A run's first steps on a device that only counts: the bytes it would hold, and the kernel calls it would make. */
+import { openAdapterDirectory } from "@outright/checkpoint";
 import type { PairExample, SftExample } from "@outright/data";
-import { createModel, type JsonConfig, type LanguageModel } from "@outright/models";
+import { createModel, type JsonConfig, type LanguageModel, trainableParameters } from "@outright/models";
 import { type Device, type KindOfCall, type Label, Meter, type Parameter } from "@outright/tensor";
 import type { RunConfig } from "../config/index.js";
 import { runDpoBatch } from "../dpo-batch.js";
-import type { ObjectiveData } from "../objective-data.js";
+import { addAdapter, dropoutSeeds, startLora } from "../lora.js";
 import { AdamW } from "../optimizer.js";
 import { runSftBatch } from "../sft-batch.js";
 import { microBatchTokens } from "../tokens.js";
 
-/** What is known of one objective before the first step. */
+export type Batch = readonly SftExample[] | readonly PairExample[];
+
+/** What is looked at of one objective before the first step. */
 export interface ObjectiveSample {
   name: string;
-  data: ObjectiveData<SftExample> | ObjectiveData<PairExample>;
-  /** positions among the training rows in the order of the run's stream */
-  order: readonly number[];
+  /** examples in the order in which the run trains on them, as many as are looked at */
+  examples: Batch;
+  /** some of the held-out ones, and how many there are in all */
+  held: Batch;
+  heldCount: number;
   /** steps in which it trains */
   steps: number;
 }
@@ -47,12 +52,12 @@ export interface Simulation {
   update: Work;
 }
 
-/** Batches whose work is averaged. */
+/** Most batches, and most examples, whose work is averaged; of a larger batch a part stands for all. */
 const TIMED_BATCHES = 12;
-/** Batches among which the largest are looked for. */
-const SEARCHED_BATCHES = 2000;
-/** Of the largest batches, as many are run. */
-const LARGEST_BATCHES = 2;
+const TIMED_EXAMPLES = 512;
+const LARGEST_TIMED_BATCH = 256;
+/** Of the fullest micro-batches, as many are run to see how much memory they take. */
+const LARGEST_ROWS = 3;
 /** Held-out rows whose work stands for all. */
 const TIMED_HELD_ROWS = 64;
 
@@ -65,41 +70,39 @@ export function simulate(
 ): Simulation {
   const meter = new Meter(like);
   meter.label("weights");
-  const model = createModel(meter.device, modelConfig, { undefined: true });
-  model.recompute = config.recompute;
+  meter.device.headCacheBytes = like.headCacheBytes;
+  const model = modelOf(config, modelConfig, meter.device);
   meter.label("optimizer");
-  const optimizer = new AdamW(model.parameters, config.optimizer);
+  const optimizer = new AdamW(trainableParameters(model), config.optimizer, config.seed);
   meter.label("activations");
   meter.takeCalls();
   meter.resetPeak();
 
   const train: Record<string, Work> = {};
   const evaluate: Record<string, Work> = {};
-  for (const objective of objectives) {
-    const batches = batchesOf(objective, config);
-    if (objective.steps > 0 && batches.timed.length > 0) {
-      train[objective.name] = measured(meter, batches.timed.length, () =>
-        batches.timed.reduce((sum, batch) => sum + run(model, config, objective.name, batch, true), 0),
-      );
-      for (const batch of batches.largest) run(model, config, objective.name, batch, true);
+  for (const { name, examples, held, heldCount, steps } of objectives) {
+    const size = config.objectives[name]?.batch ?? 1;
+    if (steps > 0 && examples.length > 0) {
+      const batches = spread(examples, Math.min(size, LARGEST_TIMED_BATCH));
+      const share = batches.reduce((sum, batch) => sum + batch.length, 0) / size;
+      train[name] = measured(meter, batches, share, (batch) => run(model, config, name, batch, true));
+      const budget = microBatchTokens(config.tokensPerMicroBatch);
+      for (const batch of largest(examples, size, budget)) run(model, config, name, batch, true);
       meter.takeCalls();
     }
-    const held = [...objective.data.heldIndices].slice(0, TIMED_HELD_ROWS);
     if (held.length > 0) {
-      const examples = held.map((index) => objective.data.held.examples[index]) as Batch;
-      const share = held.length / objective.data.heldIndices.length;
-      evaluate[objective.name] = measured(meter, share, () =>
-        run(model, config, objective.name, examples, false),
-      );
+      const share = held.length / heldCount;
+      evaluate[name] = measured(meter, [held], share, () => run(model, config, name, held, false));
     }
   }
-  const update = measured(meter, 1, () => {
+  const update = measured(meter, [1, 2, 3], 3, () => {
     optimizer.zeroGradients();
     optimizer.update(config.optimizer.lr, optimizer.gradientNorm());
     return 0;
   });
+  const parameters = [...model.parameters, ...(model.lora?.parameters ?? [])];
   const bytes = (of: (parameter: Parameter) => number) =>
-    model.parameters.reduce((sum, parameter) => sum + of(parameter), 0);
+    parameters.reduce((sum, parameter) => sum + of(parameter), 0);
   return {
     parameters: bytes(({ count }) => count),
     weightBytes: bytes(({ count, dtype }) => count * (dtype === "bfloat16" ? 2 : 4)),
@@ -115,69 +118,99 @@ export function simulate(
   };
 }
 
-type Batch = SftExample[] | PairExample[];
-
-/** Batches in the run's order: some spread over it, whose mean is a step's work, and the largest. */
-function batchesOf({ name, data, order, steps }: ObjectiveSample, config: RunConfig) {
-  const size = config.objectives[name]?.batch ?? 1;
-  const count = Math.min(steps, Math.floor(order.length / size), SEARCHED_BATCHES);
-  const batch = (index: number) =>
-    order
-      .slice(index * size, (index + 1) * size)
-      .map((position) => data.train.examples[data.trainIndices[position] as number]) as Batch;
-  const budget = microBatchTokens(config.tokensPerMicroBatch);
-  const sizes = Array.from({ length: count }, (_, index) => ({
-    index,
-    size: largestRow(batch(index), budget),
-  }));
-  sizes.sort((a, b) => b.size - a.size);
-  const timed = Math.min(count, TIMED_BATCHES);
-  return {
-    timed: Array.from({ length: timed }, (_, i) => batch(Math.floor((i * count) / timed))),
-    largest: sizes.slice(0, LARGEST_BATCHES).map(({ index }) => batch(index)),
-  };
-}
-
-/** Tokens of the fullest micro-batch, as the packing fills them. */
-function largestRow(batch: Batch, budget: number): number {
-  let largest = 0;
-  let row = 0;
-  for (const example of batch) {
-    const tokens = tokensOf(example);
-    row = row > 0 && row + tokens > budget ? tokens : row + tokens;
-    largest = Math.max(largest, row);
+/** The model as a run makes it, on a device that only counts. */
+function modelOf(config: RunConfig, modelConfig: JsonConfig, device: Device): LanguageModel {
+  const { lora, dtype, optimizer } = config;
+  const model = createModel(
+    device,
+    modelConfig,
+    { undefined: true },
+    { dtype, trainable: lora === undefined, master: lora === undefined && (optimizer.masters ?? true) },
+  );
+  model.recompute = config.recompute;
+  if (lora === undefined) return model;
+  if (!("from" in lora)) startLora(model, lora, "", config.seed);
+  else {
+    const adapter = openAdapterDirectory(lora.from);
+    addAdapter(model, adapter, { trainable: true, dropout: lora.dropout ?? adapter.config.dropout });
   }
-  return largest;
+  return model;
 }
 
+/** Batches spread over the examples: their mean is a step's work. */
+function spread(examples: Batch, size: number): Batch[] {
+  const count = Math.max(1, Math.floor(examples.length / size));
+  const timed = Math.min(count, Math.max(1, Math.min(TIMED_BATCHES, Math.floor(TIMED_EXAMPLES / size))));
+  return Array.from({ length: timed }, (_, i) => {
+    const first = Math.floor((i * count) / timed) * size;
+    return examples.slice(first, first + size) as Batch;
+  });
+}
+
+/** Those batches in the run's order whose fullest micro-batch has the most tokens. */
+function largest(examples: Batch, size: number, budget: number): Batch[] {
+  const count = Math.max(1, Math.floor(examples.length / size));
+  const rows = Array.from({ length: count }, (_, index) => fullestRow(examples, index * size, size, budget));
+  rows.sort((a, b) => b.tokens - a.tokens);
+  return rows.slice(0, LARGEST_ROWS).map(({ from, to }) => examples.slice(from, to) as Batch);
+}
+
+/** The fullest micro-batch of a batch, as the packing fills them: its tokens and its examples. */
+function fullestRow(examples: Batch, first: number, size: number, budget: number) {
+  let fullest = { tokens: 0, from: first, to: first };
+  let tokens = 0;
+  let from = first;
+  for (let at = first; at < Math.min(first + size, examples.length); at++) {
+    const own = tokensOf(examples[at] as SftExample | PairExample);
+    if (tokens > 0 && tokens + own > budget) {
+      tokens = 0;
+      from = at;
+    }
+    tokens += own;
+    if (tokens > fullest.tokens) fullest = { tokens, from, to: at + 1 };
+  }
+  return fullest;
+}
+
+/** Places that an example takes in a row. */
 function tokensOf(example: SftExample | PairExample): number {
   return "responseIds" in example
-    ? example.promptIds.length + example.responseIds.length
-    : example.promptIds.length + example.chosenIds.length + example.rejectedIds.length;
+    ? example.promptIds.length + example.responseIds.length - 1
+    : example.promptIds.length + example.chosenIds.length + example.rejectedIds.length - 1;
 }
 
 /** @returns tokens that went through the model */
 function run(model: LanguageModel, config: RunConfig, name: string, batch: Batch, train: boolean): number {
   const objective = config.objectives[name];
   const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
-  const options = { weight: 1, train, tokensPerMicroBatch };
+  const dropout = (microBatch: number) => dropoutSeeds(config.seed, 1, name, microBatch);
+  const options = { weight: 1, train, tokensPerMicroBatch, ...(train ? { dropout } : {}) };
   if (objective?.kind === "dpo") {
     const reference = new Float64Array(2 * batch.length);
-    return runDpoBatch(model, batch as PairExample[], reference, objective.beta, options).tokens;
+    return runDpoBatch(model, batch as readonly PairExample[], reference, objective.beta, options).tokens;
   }
-  return runSftBatch(model, batch as SftExample[], objective?.loss ?? "token-mean", options).tokens;
+  return runSftBatch(model, batch as readonly SftExample[], objective?.loss ?? "token-mean", options).tokens;
 }
 
-/** Runs `body` and divides what it took by `share`. */
-function measured(meter: Meter, share: number, body: () => number): Work {
-  const begun = performance.now();
-  const tokens = body();
-  const overhead = (performance.now() - begun) / 1000 / share;
+/** Runs `body` on each part and divides the work of all by `share`; the thread's own time is that of the quickest part. */
+function measured<Item>(
+  meter: Meter,
+  parts: readonly Item[],
+  share: number,
+  body: (part: Item) => number,
+): Work {
+  let tokens = 0;
+  let quickest = Number.POSITIVE_INFINITY;
+  for (const part of parts) {
+    const begun = performance.now();
+    tokens += body(part);
+    quickest = Math.min(quickest, performance.now() - begun);
+  }
   const calls = meter.takeCalls();
   for (const kind of calls.values()) {
     kind.work /= share;
     kind.flops /= share;
     kind.calls /= share;
   }
-  return { calls, tokens: tokens / share, overhead };
+  return { calls, tokens: tokens / share, overhead: (quickest * parts.length) / 1000 / share };
 }
