@@ -2,8 +2,8 @@
 import { dirname, join } from "node:path";
 import {
   type DatasetOptions,
-  type Examples,
   ExampleStream,
+  type Examples,
   openExamples,
   type PairExample,
   type SftExample,

@@ -81,7 +81,7 @@ export function forecastRun(context: ForecastContext): Forecast {
   const held = simulation.peakBytes * (1 + HELD_BEYOND_LIVE) + workspace;
   const already = before.liveBytes + before.cachedBytes + before.workspaceBytes;
   const processBytes = Math.round(Math.max(0, rss - already) + held + ENGINE_BYTES);
-  const time = timeOf(config, simulation, rates, planned);
+  const { kernelSeconds, ...time } = timeOf(config, simulation, rates, planned);
   return {
     parameters: simulation.parameters,
     memory: {
@@ -95,7 +95,7 @@ export function forecastRun(context: ForecastContext): Forecast {
         setting,
         bytes:
           simulation.peakBytes + simulation.headWorkspaceBytes - other.peakBytes - other.headWorkspaceBytes,
-        seconds: timeOf(config, other, rates, planned).stepSeconds - time.stepSeconds,
+        seconds: timeOf(config, other, rates, planned).kernelSeconds - kernelSeconds,
       }))
       .filter(({ bytes }) => bytes > 0.01 * simulation.peakBytes)
       .sort((a, b) => b.bytes - a.bytes),
@@ -154,7 +154,7 @@ function timeOf(
   simulation: Simulation,
   rates: Rates,
   planned: Readonly<Record<string, number>>,
-): Forecast["time"] {
+): Forecast["time"] & { kernelSeconds: number } {
   const { train, evaluate, update } = simulation;
   const share = shares(config, planned);
   const weighted = (of: (work: Work) => number) =>
@@ -181,6 +181,7 @@ function timeOf(
   const evaluation = Object.values(evaluate).reduce((sum, work) => sum + rates.of(work) + work.overhead, 0);
   return {
     parts,
+    kernelSeconds: weighted((work) => rates.of(work)),
     stepSeconds,
     stepSecondsOf: Object.fromEntries(
       Object.entries(train).map(([name, work]) => [name, rates.of(work) + work.overhead + updateSeconds]),

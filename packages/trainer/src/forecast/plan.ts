@@ -24,7 +24,13 @@ export function sampleOf(name: string, data: AnyObjectiveData, config: RunConfig
     .peek(wanted)
     .map((position) => data.train.example(data.trainIndices[position] as number));
   const held = [...data.heldIndices].slice(0, HELD_LOOKED_AT).map((row) => data.held.example(row));
-  return { name, examples: present(examples), held: present(held), heldCount: data.heldIndices.length, steps };
+  return {
+    name,
+    examples: present(examples),
+    held: present(held),
+    heldCount: data.heldIndices.length,
+    steps,
+  };
 }
 
 /** The same from all examples of a file in its order, where nobody split it yet. */
@@ -35,7 +41,9 @@ export function sampleOfRows(
 ): ObjectiveSample {
   const { rows, holdout } = config.evaluate;
   const heldCount =
-    config.objectives[name]?.heldout === undefined ? Math.min(rows, Math.floor(holdout * examples.length)) : 0;
+    config.objectives[name]?.heldout === undefined
+      ? Math.min(rows, Math.floor(holdout * examples.length))
+      : 0;
   const steps = plannedSteps(config)[name] ?? 0;
   return {
     name,
