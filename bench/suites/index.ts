@@ -1,7 +1,13 @@
 /** All suites by name, in the order in which they run. */
 import type { Suite } from "../lib/suite.js";
+import { headSuite } from "./head.js";
+import { ladderSuite } from "./ladder.js";
+import { opsSuite } from "./ops.js";
 import { stepSuite } from "./step.js";
 
 export const SUITES: Readonly<Record<string, Suite>> = {
+  ops: opsSuite,
+  head: headSuite,
   step: stepSuite,
+  ladder: ladderSuite,
 };

@@ -15,6 +15,7 @@ import { ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js"
 import { single, summarise } from "../lib/stats.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
+import { stepProfile } from "./step-profile.js";
 
 const BATCH = 8;
 /** more steps than these rows serve see them again */
@@ -23,6 +24,7 @@ const MIB = 2 ** 20;
 const LORA_TARGETS = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"];
 
 export const stepSuite: Suite = async (context) => {
+  if (context.options.profile) return await stepProfile(context);
   const { options } = context;
   const report = new Report("step", context.say);
   const python = peerPython(context, report);

@@ -24,6 +24,8 @@ export { layerNorm, rmsNorm } from "./ops/norm.js";
 export { type AdamWTensors, adamW, globalNorm } from "./ops/optimizer.js";
 export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
 export { gatherRows } from "./ops/rows.js";
+export { type Buffers, COSTS, type Cost, type Operation } from "./profile/costs.js";
+export { type OperationTotals, Profile } from "./profile/profile.js";
 export { keep, scope } from "./scope.js";
 export { checkpoint, isRecording, remade, segment, Tape } from "./tape.js";
 export { elements, Parameter, type ParameterOptions, type Shape, Tensor } from "./tensor.js";
