@@ -7,6 +7,9 @@ import { allocatorEnvironment, type Python, startPeer } from "./peer.js";
 /** Steps that are not timed: memory is first touched, kernels are prepared. */
 export const WARM_UP = 2;
 
+/** all linear layers of GPT-NeoX's blocks, as in peft */
+export const LORA_TARGETS = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"];
+
 export class Side {
   /** "ours", "PyTorch" or "TRL" */
   readonly who: string;

@@ -1,8 +1,11 @@
 /** All suites by name, in the order in which they run. */
 import type { Suite } from "../lib/suite.js";
+import { dataSuite } from "./data.js";
 import { headSuite } from "./head.js";
 import { ladderSuite } from "./ladder.js";
+import { memorySuite } from "./memory.js";
 import { opsSuite } from "./ops.js";
+import { overheadSuite } from "./overhead.js";
 import { stepSuite } from "./step.js";
 
 export const SUITES: Readonly<Record<string, Suite>> = {
@@ -10,4 +13,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   head: headSuite,
   step: stepSuite,
   ladder: ladderSuite,
+  overhead: overheadSuite,
+  memory: memorySuite,
+  data: dataSuite,
 };

@@ -11,7 +11,7 @@ import type { Work } from "../lib/participant.js";
 import { findPython, type Python } from "../lib/peer.js";
 import { dataFolder, loadRows, type Rows, toFile, usefulTokens } from "../lib/rows.js";
 import { SHAPES, type ShapeName } from "../lib/shapes.js";
-import { ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
+import { LORA_TARGETS, ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
 import { single, summarise } from "../lib/stats.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
@@ -21,7 +21,6 @@ const BATCH = 8;
 /** more steps than these rows serve see them again */
 const ROWS = 96;
 const MIB = 2 ** 20;
-const LORA_TARGETS = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"];
 
 export const stepSuite: Suite = async (context) => {
   if (context.options.profile) return await stepProfile(context);

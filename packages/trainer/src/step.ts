@@ -8,8 +8,11 @@ import type { Trained } from "./run-state.js";
 import { learningRate } from "./schedule.js";
 import { microBatchTokens } from "./tokens.js";
 
+/** What a step reads of the run's config. */
+export type StepSettings = Pick<RunConfig, "tokensPerMicroBatch" | "schedule" | "optimizer" | "steps">;
+
 /** @param step 1-based. @throws when a loss or the gradient is not finite; the weights are then unchanged */
-export function trainStep(trained: Trained, config: RunConfig, step: number): StepEvent {
+export function trainStep(trained: Trained, config: StepSettings, step: number): StepEvent {
   const begun = performance.now();
   const { model, optimizer, policy } = trained;
   const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
