@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import type { Recompute } from "@outright/models";
 
 /** The work of one side. Paths are absolute. */
 export interface Work {
@@ -21,7 +22,7 @@ export interface Work {
   lr: number;
   lora: { rank: number; alpha: number; targets: string[] } | null;
   /** ours: none, block or attention */
-  recompute?: string;
+  recompute?: Recompute;
   matmul?: string;
   /** PyTorch: examples per micro-batch; 0 = the whole batch */
   micro?: number;

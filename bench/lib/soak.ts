@@ -10,7 +10,7 @@ import { withTemporaryFolder } from "./temporary.js";
 
 export interface SoakResult {
   steps: number;
-  /** largest over smallest over the second half, less 1 */
+  /** of the peaks in each tenth of the second half: largest over smallest, less 1 (rows come round within a tenth) */
   deviceGrowth: number;
   /** live and cached device memory after the last step */
   deviceBytes: number;
@@ -66,10 +66,10 @@ export function soakResult(series: {
   const part = (list: readonly number[], from: number, to: number) =>
     list.slice(Math.floor(from * steps), Math.max(Math.floor(from * steps) + 1, Math.floor(to * steps)));
   const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
-  const half = part(device, 0.5, 1);
+  const peaks = Array.from({ length: 10 }, (_, i) => Math.max(...part(device, 0.5 + i / 20, 0.55 + i / 20)));
   return {
     steps,
-    deviceGrowth: Math.max(...half) / Math.min(...half) - 1,
+    deviceGrowth: Math.max(...peaks) / Math.min(...peaks) - 1,
     deviceBytes: device.at(-1) ?? 0,
     rssGrowth: mean(part(rss, 0.9, 1)) / mean(part(rss, 0.5, 0.6)) - 1,
     slowdown: quantile(part(seconds, 0.75, 1), 0.5) / quantile(part(seconds, 0.5, 0.75), 0.5) - 1,

@@ -11,7 +11,7 @@ import {
   Tensor,
 } from "@outright/tensor";
 import { AdamW, rowLogprobs, runDpoBatch, runSftBatch } from "@outright/trainer";
-import { Unavailable, type Work } from "./participant.js";
+import type { Work } from "./participant.js";
 import type { Rows } from "./rows.js";
 
 export interface StepEngine {
@@ -94,11 +94,11 @@ function loadModel(device: Device, work: Work): LanguageModel {
     if (directory.weights === null) throw new Error(`${work.model}: there are no weights`);
     const options: ParameterOptions = { dtype: work.dtype, trainable: work.lora === null };
     const model = createModel(device, directory.config, { from: directory.weights }, options);
+    model.recompute = work.recompute ?? "none";
     if (work.lora !== null) {
-      const random = (stream: string) => counterRandom(1, stream);
-      addLora(model, { ...work.lora, dropout: 0 }, { random }, { trainable: true });
+      const random = { random: (stream: string) => counterRandom(7, stream) };
+      addLora(model, { ...work.lora, dropout: 0 }, random, { trainable: true });
     }
-    if ((work.recompute ?? "none") !== "none") throw new Unavailable("recompute is not there yet");
     return model;
   } finally {
     directory.weights?.close();

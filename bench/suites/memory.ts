@@ -104,7 +104,7 @@ async function soakEntries({ options }: Context, report: Report, dtype: string):
       goal: { atMost },
       facts,
     });
-  add("device memory's largest over its smallest", result.deviceGrowth, 1);
-  add("resident memory's growth", result.rssGrowth, 1);
+  add("growth of device memory", result.deviceGrowth, 1);
+  add("growth of resident memory", result.rssGrowth, 1);
   add("slowdown", result.slowdown, 5);
 }
