@@ -29,7 +29,7 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset<SftE
   const reading = options.onProgress === undefined ? {} : { onProgress: options.onProgress };
   for await (const { row, line, value } of readRows(path, reading)) {
     const where = describeRow(path, row, line);
-    const fitted = fitRow(encodeRow(value, where, encoding), row, where, fitting);
+    const fitted = fitRow(encodeRow(value, where, encoding), row, () => where, fitting);
     countFitted(report, fitted, row);
     if (fitted.example !== null) examples.push(fitted.example);
   }

@@ -18,8 +18,8 @@ export interface ExamplesOptions extends Omit<DatasetOptions, "onProgress"> {
   /** Folder of the token cache; without it nothing is written. */
   cache?: string;
   /**
-   * Threads that tokenise; default: one for each core. 0 tokenises in the calling thread, each row when it is first asked for and
-   * the rest in `complete`.
+   * Threads that tokenise; default: one for each core, none for a file of less than 1 MiB. 0 tokenises in the calling thread, each
+   * row when it is first asked for and the rest in `complete`.
    */
   threads?: number;
   /** Told rows that are tokenised, while `openExamples` waits; may throw to end it. */
@@ -74,7 +74,7 @@ export async function openExamples(
     );
   const examples = new Examples<SftExample | PairExample>(path, hash, rows, fitting);
   try {
-    const inThreads = cached === null && threads !== 0 && stamp.size >= SMALL_BYTES;
+    const inThreads = threads === undefined ? stamp.size >= SMALL_BYTES : threads > 0;
     const later = cached === null && (threads === 0 || (inThreads && rows.startThreads(threads)));
     if (!later) await examples.complete(onProgress);
     return examples as Examples<SftExample> | Examples<PairExample>;
@@ -243,7 +243,7 @@ export class Examples<Example> {
   }
 
   #fitted(row: number): Fitted {
-    return fitRow(this.#rows.get(row), row, this.#rows.where(row), this.#fitting);
+    return fitRow(this.#rows.get(row), row, () => this.#rows.where(row), this.#fitting);
   }
 
   /** Whether a row's numbers tell, without its ids, that it is an example as it is. */

@@ -21,7 +21,7 @@ export type Fitted =
  * @param where names file and row in errors
  * @throws Error in one line where the row is too long under `truncate: error`, or its answers the same under `identicalPairs: error`
  */
-export function fitRow(encoded: EncodedRow, row: number, where: string, fitting: Fitting): Fitted {
+export function fitRow(encoded: EncodedRow, row: number, where: () => string, fitting: Fitting): Fitted {
   if (encoded.drop !== null) return { example: null, drop: encoded.drop };
   if (encoded.identical === "texts" && refuses("chosen = rejected", where, fitting)) {
     return { example: null, drop: "chosen = rejected" };
@@ -45,9 +45,9 @@ export function fitRow(encoded: EncodedRow, row: number, where: string, fitting:
 }
 
 /** Whether such a pair is dropped. */
-function refuses(reason: string, where: string, { identicalPairs }: Fitting): boolean {
+function refuses(reason: string, where: () => string, { identicalPairs }: Fitting): boolean {
   if (identicalPairs === "error") {
-    throw new Error(`${where}: ${reason}; set identicalPairs to drop or keep, or remove the row`);
+    throw new Error(`${where()}: ${reason}; set identicalPairs to drop or keep, or remove the row`);
   }
   return identicalPairs === "drop";
 }
@@ -55,7 +55,7 @@ function refuses(reason: string, where: string, { identicalPairs }: Fitting): bo
 /** Brings prompt and longest answer to `maxLength`, in the way `truncate` says. */
 function fitLength(
   { prompt, answers }: EncodedTexts,
-  where: string,
+  where: () => string,
   { prefixIds, maxLength, truncate }: Fitting,
 ): { prompt: Int32Array; answers: Int32Array[]; cut: string | null } | { drop: string } {
   const longest = Math.max(...answers.map((ids) => ids.length));
@@ -64,7 +64,7 @@ function fitLength(
   switch (truncate) {
     case "error":
       throw new Error(
-        `${where}: ${length} tokens (prompt ${prompt.length}, response ${longest}), but maxLength is ${maxLength}; raise maxLength, or set truncate to drop, prompt-left or response-right`,
+        `${where()}: ${length} tokens (prompt ${prompt.length}, response ${longest}), but maxLength is ${maxLength}; raise maxLength, or set truncate to drop, prompt-left or response-right`,
       );
     case "drop":
       return { drop: "longer than maxLength" };

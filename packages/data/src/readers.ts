@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip, gunzipSync } from "node:zlib";
@@ -51,19 +51,35 @@ export function describeRow(path: string, row: number, line?: number): string {
   return line === undefined ? `${path}: row ${row} (from 0)` : `${path}: row ${row} (from 0; line ${line})`;
 }
 
-/** sha256 of a file's bytes, hex. `onChunk` is called now and then, and may throw to end it. */
-export async function hashFile(path: string, onChunk: () => void = () => {}): Promise<string> {
+/** sha256 of a file's bytes, hex. `onBlock` is called now and then, and may throw to end it. */
+export async function hashFile(path: string, onBlock: () => void = () => {}): Promise<string> {
   const hash = createHash("sha256");
+  for await (const block of blocksOf(path)) {
+    hash.update(block);
+    onBlock();
+  }
+  return hash.digest("hex");
+}
+
+/**
+ * A file's bytes, block by block, with a turn of the event loop between them. Each block is gone when the next is asked for. Reads
+ * at once what the system has at hand, which is several times as quick as a stream.
+ */
+export async function* blocksOf(path: string): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(1 << 20);
+  let file: number | undefined;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-      hash.update(chunk as Buffer);
-      onChunk();
+    file = openSync(path, "r");
+    for (let read = readSync(file, buffer); read > 0; read = readSync(file, buffer)) {
+      yield buffer.subarray(0, read);
+      await new Promise((resolve) => setImmediate(resolve));
     }
   } catch (error) {
     if ((error as { code?: string }).code !== undefined) throw new Error(`${path}: ${readFailure(error)}`);
     throw error;
+  } finally {
+    if (file !== undefined) closeSync(file);
   }
-  return hash.digest("hex");
 }
 
 /** Whether a file's rows are its lines as they stand, and can be read in any order. */

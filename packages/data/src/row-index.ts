@@ -4,16 +4,8 @@
  * A plain .jsonl file is read in place. Of the other kinds (.json, .gz, .txt) no row can be found without reading all before it:
  * their rows are read once and kept in shared memory as lines of JSON, until they have been tokenised.
  */
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
-import {
-  describeRow,
-  fileSize,
-  isPlainLines,
-  lineText,
-  parseLine,
-  readFailure,
-  readRows,
-} from "./readers.js";
+import { closeSync, openSync, readSync } from "node:fs";
+import { blocksOf, describeRow, fileSize, isPlainLines, lineText, parseLine, readFailure, readRows } from "./readers.js";
 import type { ReadProgress } from "./types.js";
 
 /** Structured-cloneable; the arrays are in shared memory. */
@@ -101,7 +93,6 @@ async function indexLines(path: string, { onProgress }: { onProgress?: ReadProgr
   const totalBytes = await fileSize(path);
   if (totalBytes === 0) throw new Error(`${path}: the file is empty`);
   const spans: Spans = { starts: [], lengths: [], lines: [] };
-  const stream = createReadStream(path, { highWaterMark: 1 << 20 });
   let line = 0;
   let offset = 0;
   let rest: Buffer[] = [];
@@ -111,23 +102,18 @@ async function indexLines(path: string, { onProgress }: { onProgress?: ReadProgr
     if (bytes[0] !== OPENING_BRACE && lineText(bytes, line - 1) === "") return;
     addSpan(spans, start, bytes.length, line);
   };
-  try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      let from = 0;
-      for (let at = chunk.indexOf(NEW_LINE); at >= 0; at = chunk.indexOf(NEW_LINE, from)) {
-        const end = chunk.subarray(from, at);
-        const bytes = rest.length === 0 ? end : Buffer.concat([...rest, end]);
-        take(bytes, offset + at - bytes.length);
-        rest = [];
-        from = at + 1;
-      }
-      if (from < chunk.length) rest.push(chunk.subarray(from));
-      offset += chunk.length;
-      onProgress?.({ bytes: offset, totalBytes, rows: spans.starts.length });
+  for await (const block of blocksOf(path)) {
+    let from = 0;
+    for (let at = block.indexOf(NEW_LINE); at >= 0; at = block.indexOf(NEW_LINE, from)) {
+      const end = block.subarray(from, at);
+      const bytes = rest.length === 0 ? end : Buffer.concat([...rest, end]);
+      take(bytes, offset + at - bytes.length);
+      rest = [];
+      from = at + 1;
     }
-  } catch (error) {
-    if ((error as { code?: string }).code !== undefined) throw new Error(`${path}: ${readFailure(error)}`);
-    throw error;
+    if (from < block.length) rest.push(Buffer.from(block.subarray(from)));
+    offset += block.length;
+    onProgress?.({ bytes: offset, totalBytes, rows: spans.starts.length });
   }
   const last = Buffer.concat(rest);
   if (last.length > 0) take(last, offset - last.length);

@@ -44,6 +44,8 @@ export function tokenFilePath(directory: string, key: TokenFileKey): string {
 
 const MARK = Buffer.from("OUTRTOK1");
 const BLOCK = 1 << 22;
+/** Ids read ahead. */
+const AHEAD = 1 << 15;
 
 interface Description {
   key: string;
@@ -57,9 +59,11 @@ interface Description {
 export class TokenFile {
   readonly numbers: Int32Array<ArrayBuffer>;
   readonly #file: number;
+  readonly #ids: IdReader;
 
   private constructor(file: number, numbers: Int32Array<ArrayBuffer>) {
     this.#file = file;
+    this.#ids = new IdReader(file);
     this.numbers = numbers;
   }
 
@@ -73,7 +77,7 @@ export class TokenFile {
     try {
       file = openSync(path, "r");
     } catch (error) {
-      if ((error as { code?: string }).code === "ENOENT") return null;
+      if (["ENOENT", "ENOTDIR"].includes((error as { code?: string }).code ?? "")) return null;
       throw new Error(oneLine(error));
     }
     try {
@@ -86,7 +90,7 @@ export class TokenFile {
 
   /** `count` ids from the `from`-th on. */
   read(from: number, count: number): Int32Array {
-    return readIds(this.#file, from, count);
+    return this.#ids.read(from, count);
   }
 
   close(): void {
@@ -160,7 +164,7 @@ export class TokenFileWriter {
 
 async function checkedNumbers(file: number, key: TokenFileKey): Promise<Int32Array<ArrayBuffer>> {
   const { size } = fstatSync(file);
-  const tail = readBytes(file, Math.max(0, size - 12), 12);
+  const tail = readBytes(file, Math.max(0, size - 12), Math.min(12, size));
   if (!tail.subarray(4).equals(MARK)) throw new Error("it is damaged or not a token file");
   const jsonLength = tail.readUInt32LE(0);
   const end = size - 12 - jsonLength;
@@ -181,6 +185,33 @@ async function checkedNumbers(file: number, key: TokenFileKey): Promise<Int32Arr
   }
   if (hash.digest("hex") !== sha256) throw new Error("it is damaged");
   return readIds(file, tokens, NUMBERS * rows);
+}
+
+/** Ids asked for one after another, as by a walk over the whole file, are read ahead. */
+class IdReader {
+  readonly #file: number;
+  readonly #end: number;
+  #block = new Int32Array(0);
+  /** where the block stands in the file, and where the last request ended */
+  #start = 0;
+  #last = 0;
+
+  constructor(file: number) {
+    this.#file = file;
+    this.#end = Math.floor(fstatSync(file).size / 4);
+  }
+
+  read(from: number, count: number): Int32Array {
+    const isNext = from === this.#last;
+    this.#last = from + count;
+    if (from < this.#start || from + count > this.#start + this.#block.length) {
+      if (!isNext) return readIds(this.#file, from, count);
+      const ahead = Math.min(AHEAD, this.#end - from);
+      this.#block = readIds(this.#file, from, Math.max(count, ahead));
+      this.#start = from;
+    }
+    return this.#block.subarray(from - this.#start, from - this.#start + count);
+  }
 }
 
 function readIds(file: number, from: number, count: number): Int32Array<ArrayBuffer> {

@@ -51,6 +51,41 @@ describe("ExampleStream", () => {
     expect(other.next(50)).not.toEqual(new ExampleStream(50, shuffle).next(50));
   });
 
+  it("passes over what is not kept where it meets it: the order of the rest is that of all", () => {
+    const isKept = (index: number) => index % 3 !== 1;
+    for (const order of ["shuffle", "file"] as const) {
+      const all = new ExampleStream(10, { ...shuffle, order });
+      const kept = new ExampleStream(10, { ...shuffle, order, isKept });
+      const expected = all.next(40).filter(isKept);
+      expect(kept.peek(expected.length)).toEqual(expected);
+      expect([3, 1, 9, expected.length - 13].flatMap((n) => kept.next(n))).toEqual(expected);
+    }
+  });
+
+  it("counts what it passed over in its state, and asks only of what it meets", () => {
+    const asked: number[] = [];
+    const isKept = (index: number) => {
+      asked.push(index);
+      return index > 1;
+    };
+    const file = { ...shuffle, order: "file" } as const;
+    const stream = new ExampleStream(6, { ...file, isKept });
+    expect(stream.next(2)).toEqual([2, 3]);
+    expect(asked).toEqual([0, 1, 2, 3]);
+    expect(stream.state()).toEqual({ pass: 0, position: 4 });
+    expect(stream.next(3)).toEqual([4, 5, 2]);
+    const resumed = new ExampleStream(6, { ...file, isKept });
+    resumed.restore(stream.state());
+    expect(resumed.next(5)).toEqual(stream.next(5));
+  });
+
+  it("says so where a whole pass holds nothing", () => {
+    const stream = new ExampleStream(5, { ...shuffle, isKept: () => false });
+    expect(() => stream.next(1)).toThrow("sft: none of its 5 rows is left to train on");
+    expect(stream.state()).toEqual({ pass: 0, position: 0 });
+    expect(new ExampleStream(5, { ...shuffle, isKept: (index) => index === 2 }).next(3)).toEqual([2, 2, 2]);
+  });
+
   it("refuses no examples, and a state of other data", () => {
     expect(() => new ExampleStream(0, shuffle)).toThrow("at least one example");
     expect(() => new ExampleStream(5, shuffle).restore({ pass: 0, position: 5 })).toThrow(
@@ -87,6 +122,29 @@ describe("splitHoldout", () => {
       train: Uint32Array.of(0),
       held: new Uint32Array(0),
     });
+  });
+
+  it("holds out only what is kept, and asks of no more than it needs", () => {
+    const asked = new Set<number>();
+    const isKept = (row: number) => {
+      asked.add(row);
+      return row % 2 === 0;
+    };
+    const { train, held } = splitHoldout(200, options, isKept);
+    expect(held).toHaveLength(20);
+    expect([...held].every((row) => row % 2 === 0)).toBe(true);
+    expect([...train, ...held].sort((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    expect(asked.size).toBeLessThan(80);
+    // the rows that it would hold out were all kept, less those that are not, and the next ones
+    const all = splitHoldout(200, options).held;
+    expect([...all].filter((row) => row % 2 === 0).every((row) => held.includes(row))).toBe(true);
+  });
+
+  it("leaves something to train on where little is kept", () => {
+    const few = (kept: number[]) => splitHoldout(10, { ...options, fraction: 0.5 }, (row) => kept.includes(row));
+    expect(few([4]).held).toEqual(new Uint32Array(0));
+    expect(few([4, 7]).held).toHaveLength(1);
+    expect(few([]).held).toEqual(new Uint32Array(0));
   });
 
   it("refuses a fraction outside [0, 1)", () => {

@@ -20,6 +20,7 @@ export class Tokenising {
   /** files whose report was not told yet */
   #pending: Examples<unknown>[] = [];
   #told = Number.NEGATIVE_INFINITY;
+  readonly #finished = new Set<string>();
 
   constructor(options: TokenisingOptions) {
     this.#options = options;
@@ -64,7 +65,8 @@ export class Tokenising {
 
   #tell(path: string, done: number, total: number): void {
     const now = performance.now();
-    if (now - this.#told < TELL_EVERY && done < total) return;
+    if (done < total ? now - this.#told < TELL_EVERY : this.#finished.has(path)) return;
+    if (done >= total) this.#finished.add(path);
     this.#told = now;
     this.#options.progress({
       type: "progress",
