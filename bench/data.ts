@@ -13,7 +13,14 @@ import { availableParallelism, cpus, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { loadDataset, loadTokenizer, openExamples, packSft, renderRow, type SftExample } from "@outright/data";
+import {
+  loadDataset,
+  loadTokenizer,
+  openExamples,
+  packSft,
+  renderRow,
+  type SftExample,
+} from "@outright/data";
 
 export interface DataBenchOptions {
   /** folder of the real data */
@@ -81,7 +88,8 @@ export function runData(options: DataBenchOptions = {}): { skipped: string } | D
     }
     const first = measured.library[0] as Measured;
     for (const { rows, tokens } of Object.values(measured).flat()) {
-      if (rows !== first.rows || tokens !== first.tokens) throw new Error("the sides do not give the same tokens");
+      if (rows !== first.rows || tokens !== first.tokens)
+        throw new Error("the sides do not give the same tokens");
     }
     return {
       rows: first.rows,
@@ -109,7 +117,9 @@ function median(list: readonly Measured[], of: keyof Measured): number {
 function inChild(side: Side, path: string, tokenizer: string, cache: string): Measured {
   const self = fileURLToPath(import.meta.url);
   const job = JSON.stringify({ side, path, tokenizer, cache });
-  const printed = execFileSync(process.execPath, [...process.execArgv, self, "--job", job], { encoding: "utf8" });
+  const printed = execFileSync(process.execPath, [...process.execArgv, self, "--job", job], {
+    encoding: "utf8",
+  });
   return JSON.parse(printed) as Measured;
 }
 
@@ -134,7 +144,11 @@ async function measure(side: Side, path: string, directory: string, cache: strin
   else if (tokenizer !== null && side === "one thread") {
     for (const example of (await loadDataset({ ...options, tokenizer })).examples) take(example);
   } else if (tokenizer !== null) {
-    const examples = await openExamples({ ...options, tokenizer, cache: side === "cache" ? cache : `${cache}-${process.pid}` });
+    const examples = await openExamples({
+      ...options,
+      tokenizer,
+      cache: side === "cache" ? cache : `${cache}-${process.pid}`,
+    });
     await examples.complete();
     for (let row = 0; row < examples.rows; row++) take(examples.example(row) as SftExample);
     const seconds = (performance.now() - begun) / 1000;
@@ -171,10 +185,16 @@ function loadLibrary(directory: string): (path: string) => Generator<number> {
   const { Tokenizer } = createRequire(import.meta.resolve("@outright/data"))("@huggingface/tokenizers") as {
     Tokenizer: new (json: object, config: object) => { encode(text: string): { ids: number[] } };
   };
-  const tokenizer = new Tokenizer(JSON.parse(readFileSync(join(directory, "tokenizer.json"), "utf8")) as object, {});
+  const tokenizer = new Tokenizer(
+    JSON.parse(readFileSync(join(directory, "tokenizer.json"), "utf8")) as object,
+    {},
+  );
   return function* (path) {
     for (const line of readFileSync(path, "utf8").trim().split("\n")) {
-      const text = renderRow("alpaca", "alpaca", JSON.parse(line), "row") as { prompt: string; response: string };
+      const text = renderRow("alpaca", "alpaca", JSON.parse(line), "row") as {
+        prompt: string;
+        response: string;
+      };
       yield tokenizer.encode(text.prompt).ids.length + tokenizer.encode(text.response).ids.length + 1;
     }
   };

@@ -1,7 +1,7 @@
 /** A thread that encodes chunks of rows until none is left: takes the next number, reads the rows, sends what became of them. */
 import { type MessagePort, workerData } from "node:worker_threads";
-import { encodeChunk } from "./encode-chunk.js";
 import type { Encoding } from "./encode.js";
+import { encodeChunk } from "./encode-chunk.js";
 import type { EncodedRows } from "./encoded-rows.js";
 import { type RowIndex, RowReader } from "./row-index.js";
 import { loadTokenizer, type TokenizerParts, tokenizerFromParts } from "./tokenizer.js";

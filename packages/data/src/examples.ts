@@ -4,8 +4,8 @@
  */
 import { basename } from "node:path";
 import { checkOptions } from "./dataset.js";
-import { encodedRow, isPlain, lengthOf, lineOf, NUMBERS, tokensOf } from "./encoded-rows.js";
 import type { EncodedRow } from "./encode.js";
+import { encodedRow, isPlain, lengthOf, lineOf, NUMBERS, tokensOf } from "./encoded-rows.js";
 import { type Fitted, type Fitting, fitRow } from "./fit.js";
 import { GrowingRows, type TokenFilePlace } from "./growing-rows.js";
 import { describeRow, fileStamp, hashFile, isPlainLines } from "./readers.js";

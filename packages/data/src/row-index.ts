@@ -5,7 +5,16 @@
  * their rows are read once and kept in shared memory as lines of JSON, until they have been tokenised.
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { blocksOf, describeRow, fileSize, isPlainLines, lineText, parseLine, readFailure, readRows } from "./readers.js";
+import {
+  blocksOf,
+  describeRow,
+  fileSize,
+  isPlainLines,
+  lineText,
+  parseLine,
+  readFailure,
+  readRows,
+} from "./readers.js";
 import type { ReadProgress } from "./types.js";
 
 /** Structured-cloneable; the arrays are in shared memory. */

@@ -5,8 +5,9 @@
  * The library cuts a text into sections at its added tokens, normalises each section, cuts it again at the added tokens that
  * are themselves normalised, and calls `model(pre_tokenizer(section))` on what lies between.
  */
-import { spellBytes } from "./byte-level.js";
+
 import { type BpeTables, bpeWord } from "./bpe.js";
+import { spellBytes } from "./byte-level.js";
 import type { LibraryAddedToken, LibraryOptions, LibraryTokenizer } from "./library.js";
 import { preTokenize, type WordSplitter } from "./word-splitter.js";
 

@@ -28,7 +28,21 @@ const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T;
 function randomText(): string {
   const pieces = [
     () => pick(["the ", " and", "ing", "Once upon a time", "don't ", "  ", "\n\n", "\t", "123456", "!?…"]),
-    () => pick(["é", "e\u0301", "ñ", "中文字", "日本語の", "Привет", "مرحبا", "👩‍👩‍👧", "\u0000", "\u00a0", "▁", "ﬁ"]),
+    () =>
+      pick([
+        "é",
+        "e\u0301",
+        "ñ",
+        "中文字",
+        "日本語の",
+        "Привет",
+        "مرحبا",
+        "👩‍👩‍👧",
+        "\u0000",
+        "\u00a0",
+        "▁",
+        "ﬁ",
+      ]),
     () => pick(["<|endoftext|>", "<|padding|>", "</s>", "<s>", "<0x41>", "<|end_of_text|>"]),
     () => Array.from({ length: 1 + below(120) }, () => pick(["a", "b", "th", "e", "r"])).join(""),
     () => "=".repeat(1 + below(300)),
@@ -44,7 +58,9 @@ const directories = [
 ].filter((directory) => directory !== null);
 
 describe.each(directories)("%s", (directory) => {
-  it("gives the library's ids on random texts, as a whole and from its parts", { timeout: 120_000 }, async () => {
+  it("gives the library's ids on random texts, as a whole and from its parts", {
+    timeout: 120_000,
+  }, async () => {
     const tokenizer = await loadTokenizer(directory);
     const plain = plainLibrary(directory);
     const parts = tokenizerParts(tokenizer);
@@ -74,7 +90,10 @@ describe("merging", () => {
       merges.push([left, right]);
       if (!tokens.includes(left + right)) tokens.push(left + right);
     }
-    const bytes = Array.from({ length: 256 }, (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`);
+    const bytes = Array.from(
+      { length: 256 },
+      (_, i) => `<0x${i.toString(16).toUpperCase().padStart(2, "0")}>`,
+    );
     const ids = new Map([...tokens, ...bytes].map((token, id) => [token, id]));
     return { ids, tables: bpeTables({ type: "BPE", merges, byte_fallback: true }, ids, false) };
   }

@@ -27,7 +27,9 @@ type Example = SftExample | PairExample;
 
 /** All examples by row, as `loadDataset` lists them. */
 function listed(examples: Examples<Example>): Example[] {
-  return Array.from({ length: examples.rows }, (_, row) => examples.example(row)).filter((one) => one !== null);
+  return Array.from({ length: examples.rows }, (_, row) => examples.example(row)).filter(
+    (one) => one !== null,
+  );
 }
 
 /** Opens, waits, lists, closes. */
@@ -59,11 +61,24 @@ async function oracle(options: ExamplesOptions) {
   return { examples, report, hash };
 }
 
-const words = ["red", "blue", "a longer phrase of words", "naïve", "日本", "x", "one two three four five six seven"];
-const text = (i: number) => Array.from({ length: 1 + (i % 11) }, (_, k) => words[(i * 7 + k * k) % words.length]).join(" ");
+const words = [
+  "red",
+  "blue",
+  "a longer phrase of words",
+  "naïve",
+  "日本",
+  "x",
+  "one two three four five six seven",
+];
+const text = (i: number) =>
+  Array.from({ length: 1 + (i % 11) }, (_, k) => words[(i * 7 + k * k) % words.length]).join(" ");
 
 const rows = {
-  alpaca: (i: number) => ({ instruction: text(i), input: i % 3 === 0 ? text(i + 1) : "", output: text(i + 2) }),
+  alpaca: (i: number) => ({
+    instruction: text(i),
+    input: i % 3 === 0 ? text(i + 1) : "",
+    output: text(i + 2),
+  }),
   "prompt-response": (i: number) => ({ prompt: text(i), response: text(i + 3) }),
   messages: (i: number) => ({
     messages: [
@@ -72,7 +87,11 @@ const rows = {
     ],
   }),
   text: (i: number) => ({ text: text(i) }),
-  pairs: (i: number) => ({ prompt: text(i), chosen: text(i + 1), rejected: text(i % 5 === 0 ? i + 1 : i + 2) }),
+  pairs: (i: number) => ({
+    prompt: text(i),
+    chosen: text(i + 1),
+    rejected: text(i % 5 === 0 ? i + 1 : i + 2),
+  }),
   hh: (i: number) => ({
     chosen: `\n\nHuman: ${text(i)}\n\nAssistant: ${i % 13 === 0 ? "" : text(i + 1)}`,
     rejected: `\n\nHuman: ${text(i % 17 === 0 ? i + 1 : i)}\n\nAssistant: ${text(i % 7 === 0 ? i + 1 : i + 2)}`,
@@ -114,7 +133,9 @@ describe.each(Object.keys(rows) as (keyof typeof rows)[])("format %s", (format) 
     expect(threaded).toEqual({ ...(await oracle(options)), warnings: [] });
   });
 
-  it("and with boundary joint, where the threads load the tokenizer themselves", { timeout: 60_000 }, async () => {
+  it("and with boundary joint, where the threads load the tokenizer themselves", {
+    timeout: 60_000,
+  }, async () => {
     const options = { ...base, boundary: "joint", truncate: "drop", maxLength: 140 } as const;
     const { doneAtOnce: _, ...threaded } = await opened({ ...options, threads: 2, cache: folder() });
     expect(threaded).toEqual({ ...(await oracle(options)), warnings: [] });
@@ -168,15 +189,21 @@ describe("the cache", () => {
     const again = await opened({ ...sft, cache, tokenizer: silent });
     expect(again).toMatchObject({ examples, doneAtOnce: 400, warnings: [] });
     // another length needs no other file
-    expect((await opened({ ...sft, cache, tokenizer: silent, maxLength: 60, truncate: "drop" })).report).toEqual(
-      (await oracle({ ...sft, maxLength: 60, truncate: "drop" })).report,
-    );
+    expect(
+      (await opened({ ...sft, cache, tokenizer: silent, maxLength: 60, truncate: "drop" })).report,
+    ).toEqual((await oracle({ ...sft, maxLength: 60, truncate: "drop" })).report);
   });
 
   it("is made anew for other content, another tokenizer, template or boundary", async () => {
     const cache = folder();
     await opened({ ...sft, cache });
-    const other = jsonl([...readFileSync(many, "utf8").trim().split("\n").map((line) => JSON.parse(line)), { prompt: "p", response: "r" }]);
+    const other = jsonl([
+      ...readFileSync(many, "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line)),
+      { prompt: "p", response: "r" },
+    ]);
     const neox = await loadTokenizer(join(GOLDENS, "models", "neox-nano"));
     const changes: Partial<ExamplesOptions>[] = [
       { path: other },
@@ -198,7 +225,11 @@ describe("the cache", () => {
     ["of another id", (bytes) => flipped(bytes, 8), "it is damaged"],
     ["of other numbers", (bytes) => flipped(bytes, bytes.length - 800), "it is damaged"],
     ["some other file", () => "hello, this is no token file at all\n", "it is damaged or not a token file"],
-    ["of other data", (bytes) => replaced(bytes, "prompt-response", "response-prompt"), "it was made for something else"],
+    [
+      "of other data",
+      (bytes) => replaced(bytes, "prompt-response", "response-prompt"),
+      "it was made for something else",
+    ],
   ])("that is %s is told in a line and replaced", async (_, change, why) => {
     const cache = folder();
     const { examples } = await opened({ ...sft, cache });
@@ -254,7 +285,8 @@ describe("the cache", () => {
     const { writeSync } = fs;
     let writes = 0;
     fs.writeSync = ((...parts: unknown[]) => {
-      if (++writes > 2) throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+      if (++writes > 2)
+        throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
       return (writeSync as (...parts: unknown[]) => number)(...parts);
     }) as typeof fs.writeSync;
     syncBuiltinESMExports();
@@ -330,7 +362,9 @@ describe("errors", () => {
     const cache = folder();
     const examples = await openExamples({ ...sft, path, cache, threads: 0 });
     fs.appendFileSync(path, `${good[0]}\n`);
-    await expect(examples.complete()).rejects.toThrow(`${path}: the file changed while it was read; start again`);
+    await expect(examples.complete()).rejects.toThrow(
+      `${path}: the file changed while it was read; start again`,
+    );
     examples.close();
     expect(readdirSync(cache)).toEqual([]);
   });
@@ -362,13 +396,17 @@ describe("the end", () => {
     }
   });
 
-  it.each([true, false])("no process hangs on threads, closed or not (closed: %s)", (closed) => {
-    const script = childScript({ threads: 2 }, closed ? "examples.close();" : "");
-    const begun = performance.now();
-    const { status, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 60_000 });
-    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-    expect(performance.now() - begun).toBeLessThan(60_000);
-  }, 70_000);
+  it.each([true, false])(
+    "no process hangs on threads, closed or not (closed: %s)",
+    (closed) => {
+      const script = childScript({ threads: 2 }, closed ? "examples.close();" : "");
+      const begun = performance.now();
+      const { status, stderr } = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 60_000 });
+      expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+      expect(performance.now() - begun).toBeLessThan(60_000);
+    },
+    70_000,
+  );
 });
 
 /** A program that opens `many`; what follows replaces waiting for it. */
@@ -381,7 +419,7 @@ function childScript(options: object, then?: string): string {
 const warnings = [];
 const tokenizer = await loadTokenizer(${JSON.stringify(directory)});
 const examples = await openExamples({ ...${rest}, tokenizer, onWarning: (line) => warnings.push(line) });
-${then ?? 'const { rows, kept } = await examples.complete(); console.log(rows, kept, JSON.stringify(warnings)); examples.close();'}
+${then ?? "const { rows, kept } = await examples.complete(); console.log(rows, kept, JSON.stringify(warnings)); examples.close();"}
 `,
   );
 }

@@ -141,7 +141,8 @@ describe("splitHoldout", () => {
   });
 
   it("leaves something to train on where little is kept", () => {
-    const few = (kept: number[]) => splitHoldout(10, { ...options, fraction: 0.5 }, (row) => kept.includes(row));
+    const few = (kept: number[]) =>
+      splitHoldout(10, { ...options, fraction: 0.5 }, (row) => kept.includes(row));
     expect(few([4]).held).toEqual(new Uint32Array(0));
     expect(few([4, 7]).held).toHaveLength(1);
     expect(few([]).held).toEqual(new Uint32Array(0));

@@ -1,5 +1,5 @@
 /** An objective at work: its stream of examples, its loss on the next batch, its held-out loss. */
-import type { Examples, ExampleStream, PairExample, SftExample } from "@outright/data";
+import type { ExampleStream, Examples, PairExample, SftExample } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";

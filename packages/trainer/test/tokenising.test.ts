@@ -18,7 +18,10 @@ let files: { sft: string; dpo: string };
 const words = (row: number, count: number) => {
   let text = "";
   for (let i = 0; text.length < 9 * count; i++) {
-    text += `${createHash("sha256").update(`${row} ${i}`).digest("base64url").replace(/[\d_-]/g, " ")} `;
+    text += `${createHash("sha256")
+      .update(`${row} ${i}`)
+      .digest("base64url")
+      .replace(/[\d_-]/g, " ")} `;
   }
   return text.slice(0, 9 * count).trim();
 };
@@ -32,10 +35,18 @@ beforeAll(() => {
     return path;
   };
   files = {
-    sft: write("sft.jsonl", (i) => ({ prompt: words(i, 2), response: words(-i, isDropped(i) ? 60 : 12) }), ROWS),
+    sft: write(
+      "sft.jsonl",
+      (i) => ({ prompt: words(i, 2), response: words(-i, isDropped(i) ? 60 : 12) }),
+      ROWS,
+    ),
     dpo: write(
       "dpo.jsonl",
-      (i) => ({ prompt: words(i, 2), chosen: words(i + 1, 6), rejected: words(isDropped(i) ? i + 1 : i + 2, 6) }),
+      (i) => ({
+        prompt: words(i, 2),
+        chosen: words(i + 1, 6),
+        rejected: words(isDropped(i) ? i + 1 : i + 2, 6),
+      }),
       ROWS / 2,
     ),
   };
@@ -69,7 +80,8 @@ async function run(input: RunConfigInput, shouldStop: (events: TrainEvent[]) => 
     shouldStop: () => shouldStop(events),
     resume: true,
   });
-  const model = result.reason === "finished" ? readFileSync(join(resolved.out, "model/model.safetensors")) : null;
+  const model =
+    result.reason === "finished" ? readFileSync(join(resolved.out, "model/model.safetensors")) : null;
   const lines = events
     .filter(({ type }) => ["start", "step", "eval", "end"].includes(type))
     .map((line) => ({ ...line, seconds: 0 }));
@@ -89,7 +101,8 @@ describe("a run whose data is still being tokenised", () => {
     const at = (test: (event: TrainEvent) => boolean) => cold.events.findIndex(test);
     const firstStep = at(({ type }) => type === "step");
     const tokenised = at(
-      (event) => event.type === "progress" && event.stage === "tokenising sft.jsonl" && event.done === event.total,
+      (event) =>
+        event.type === "progress" && event.stage === "tokenising sft.jsonl" && event.done === event.total,
     );
     expect(firstStep).toBeGreaterThan(0);
     expect(tokenised).toBeGreaterThan(firstStep);
@@ -110,9 +123,9 @@ describe("a run whose data is still being tokenised", () => {
     expect(cached.model?.equals(cold.model as Buffer)).toBe(true);
     expect(warnings(cached.events).toSorted()).toEqual(warnings(cold.events).toSorted());
     const begun = cached.events.findIndex(({ type }) => type === "start");
-    expect(cached.events.slice(begun).some((event) => event.type === "progress" && event.unit === "rows")).toBe(
-      false,
-    );
+    expect(
+      cached.events.slice(begun).some((event) => event.type === "progress" && event.unit === "rows"),
+    ).toBe(false);
 
     // and so does one that was stopped while it tokenised, and resumed
     const steps = (events: TrainEvent[]) => events.filter(({ type }) => type === "step").length;
@@ -130,7 +143,9 @@ describe("a run whose data is still being tokenised", () => {
     const waiting = config("stop", { steps: 20_000 });
     let asked = 0;
     const stopped = await run(waiting, (events) => {
-      const isStop = events.some((event) => event.type === "progress" && event.done > 0 && event.unit === "rows");
+      const isStop = events.some(
+        (event) => event.type === "progress" && event.done > 0 && event.unit === "rows",
+      );
       if (isStop && asked === 0) asked = performance.now();
       return isStop;
     });
@@ -145,7 +160,10 @@ describe("a run whose data is still being tokenised", () => {
   }, async () => {
     const path = join(root, "long.jsonl");
     const long = { prompt: "p", response: words(1, 100) };
-    writeFileSync(path, `${readFileSync(files.dpo, "utf8")}`.replaceAll('"chosen"', '"response"') + JSON.stringify(long));
+    writeFileSync(
+      path,
+      `${readFileSync(files.dpo, "utf8")}`.replaceAll('"chosen"', '"response"') + JSON.stringify(long),
+    );
     const single = {
       policy: { name: "single", objective: "sft" },
       objectives: { sft: { kind: "sft", data: path, format: "prompt-response", batch: 2 } },

@@ -1,7 +1,7 @@
 /** Reference log-probs of every pair a run can reach, computed before the first step and cached. */
 import { dirname, join } from "node:path";
 import { openAdapterDirectory } from "@outright/checkpoint";
-import type { Examples, ExampleStream, PairExample, Tokenizer } from "@outright/data";
+import type { ExampleStream, Examples, PairExample, Tokenizer } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import type { Device } from "@outright/tensor";
 import type { DpoObjectiveConfig, RunConfig } from "../config/index.js";
