@@ -2,7 +2,7 @@
  * A policy and its plain twin: the same model and rows, trained in the very steps that the policy chose, but without a
  * policy that looks at anything. What the policy's steps cost beyond the twin's is its overhead at equal tokens.
  */
-import { counterRandom, type Dataset, ExampleStream } from "@outright/data";
+import { counterRandom, ExampleStream, type Examples } from "@outright/data";
 import type { JsonConfig } from "@outright/models";
 import { createModel, type LanguageModel } from "@outright/models";
 import { createPolicy, type Decision, type Policy, type PolicyConfig } from "@outright/policies";
@@ -65,6 +65,7 @@ export class OverheadPair {
     const { steps } = settings;
     this.#settings = {
       steps,
+      seed: 1,
       tokensPerMicroBatch: 2048,
       schedule: { name: "constant", warmup: 0, minimum: 0 },
       optimizer: { name: "adamw", lr: 1e-5, betas: [0.9, 0.95], eps: 1e-8, weightDecay: 0, clip: 1 },
@@ -149,13 +150,18 @@ export class OverheadPair {
         { train: references, held: references },
       ),
     ];
-    return { model, objectives, optimizer: new AdamW(model.parameters, this.#settings.optimizer) };
+    return {
+      model,
+      identity: "",
+      objectives,
+      optimizer: new AdamW(model.parameters, this.#settings.optimizer),
+    };
   }
 }
 
+/** Rows in memory; of a file's examples an objective asks for nothing but each row's. */
 function objectiveData<Example>(examples: readonly Example[]): ObjectiveData<Example> {
-  const report = { rows: examples.length, kept: examples.length, dropped: {}, cut: {}, firstRows: {} };
-  const train: Dataset<Example> = { examples, hash: "", report, largestId: 0 };
+  const train = { rows: examples.length, example: (row: number) => examples[row] } as Examples<Example>;
   return {
     train,
     held: train,

@@ -1,7 +1,10 @@
 /** What the machine can do at best, measured in the same run as everything that is compared with it. */
 import { Device, type NativeDtype } from "@outright/tensor";
+import type { BenchOptions } from "./options.js";
 
 export interface Peaks {
+  /** of the square product */
+  side: number;
   /** largest rate of a large square product, by dtype, of the matrix product in use */
   flops: { float32: number; bfloat16?: number };
   /** bytes read and written per second by a copy much larger than the caches */
@@ -14,9 +17,11 @@ const SIDE = 2048;
 /** so large that no cache holds it: 2 × 128 MiB */
 const COPY = 2 ** 25;
 
-/** @param side of the square product; smaller in tests. @param rounds the best of so many counts */
-export function measurePeaks(threads: number, rounds = 5, side = SIDE, copy = COPY): Peaks {
-  const peaks: Peaks = { flops: { float32: 0 }, bytes: 0, products: {} };
+/** The best of five counts. Where only the tiny shape is measured, as in tests, small products and copies do. */
+export function measurePeaks({ threads, shapes }: Pick<BenchOptions, "threads" | "shapes">): Peaks {
+  const isTrial = shapes.every((shape) => shape === "tiny");
+  const [rounds, side, copy] = isTrial ? [1, SIDE / 8, COPY / 64] : [5, SIDE, COPY];
+  const peaks: Peaks = { side, flops: { float32: 0 }, bytes: 0, products: {} };
   for (const matmul of ["auto", "onednn", "portable"] as const) {
     let device: Device;
     try {
@@ -81,6 +86,7 @@ function best(rounds: number, work: () => void): number {
 export function better(a: Peaks, b: Peaks): Peaks {
   const bfloat16 = Math.max(a.flops.bfloat16 ?? 0, b.flops.bfloat16 ?? 0);
   return {
+    side: a.side,
     flops: {
       float32: Math.max(a.flops.float32, b.flops.float32),
       ...(bfloat16 > 0 ? { bfloat16 } : {}),
@@ -92,7 +98,7 @@ export function better(a: Peaks, b: Peaks): Peaks {
   };
 }
 
-export function describePeaks({ bytes, products }: Peaks): string {
+export function describePeaks({ side, bytes, products }: Peaks): string {
   const rates = Object.entries(products).map(([name, rate]) => `${name} ${rate.toFixed(0)} GFLOP/s`);
-  return `Peaks in this run: products of ${SIDE} × ${SIDE} ${rates.join(", ")}; copy ${(bytes / 1e9).toFixed(1)} GB/s.`;
+  return `Peaks in this run: products of ${side} × ${side}: ${rates.join(", ")}; copy ${(bytes / 1e9).toFixed(1)} GB/s.`;
 }

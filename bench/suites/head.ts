@@ -32,7 +32,7 @@ interface Variant {
 export const headSuite: Suite = async ({ options, say }) => {
   const report = new Report("head", say);
   const { threads, matmul, steps } = options;
-  const before = measurePeaks(threads);
+  const before = measurePeaks(options);
   const done: Variant[] = [];
   for (const shape of options.shapes) {
     const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
@@ -71,7 +71,7 @@ export const headSuite: Suite = async ({ options, say }) => {
     done.push(...variants);
     say(`${shape}: ${variants.length} variants, N = ${row.targets.length}, D = ${D}, V = ${V}`);
   }
-  const peaks = better(before, measurePeaks(threads));
+  const peaks = better(before, measurePeaks(options));
   for (const { name, dtype, seconds, work, workspaceBytes, cacheBytes } of done) {
     const both = summarise(seconds.forward.map((time, i) => 1000 * (time + (seconds.backward[i] as number))));
     report.add({

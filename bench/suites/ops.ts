@@ -18,7 +18,7 @@ interface Measured extends OpCase {
 export const opsSuite: Suite = async ({ options, say }) => {
   const report = new Report("ops", say);
   const { threads, matmul, steps } = options;
-  const before = measurePeaks(threads);
+  const before = measurePeaks(options);
   const all: { dtype: "float32" | "bfloat16"; measured: Measured[] }[] = [];
   for (const shape of options.shapes) {
     const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
@@ -58,7 +58,7 @@ export const opsSuite: Suite = async ({ options, say }) => {
       all.push({ dtype, measured });
     }
   }
-  const peaks = better(before, measurePeaks(threads));
+  const peaks = better(before, measurePeaks(options));
   for (const { dtype, measured } of all) {
     for (const { name, seconds, flops, bytes } of measured) {
       const value = summarise(seconds.map((time) => 1000 * time));

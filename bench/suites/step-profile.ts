@@ -19,7 +19,7 @@ const BATCH = 8;
 export const stepProfile: Suite = async ({ options, say }) => {
   const report = new Report("step-profile", say);
   const { threads, matmul, steps } = options;
-  const before = measurePeaks(threads);
+  const before = measurePeaks(options);
   const measured: (() => void)[] = [];
   let peaks = before;
   for (const shape of options.shapes) {
@@ -52,7 +52,7 @@ export const stepProfile: Suite = async ({ options, say }) => {
       }
     });
   }
-  peaks = better(before, measurePeaks(threads));
+  peaks = better(before, measurePeaks(options));
   for (const add of measured) add();
   report.about = [
     `Native calls of ${steps} training steps on ${BATCH} examples and/or pairs, per step. Operations and bytes are the least that an operation`,

@@ -2,8 +2,8 @@
 import {
   Device,
   fusedAttention,
+  type Handle,
   linear,
-  logprobHead,
   Parameter,
   Profile,
   Tape,
@@ -53,21 +53,24 @@ describe("a profile", () => {
     expect(of("attention").flops).toBe(8 * 2 * (4 * 4 + 4));
   });
 
-  it("counts three products in a trained head's backward, two in a frozen one's", () => {
-    for (const trainable of [true, false]) {
+  it("counts three products in a trained head's backward, one less in a frozen one's or where logits were kept", () => {
+    const { native } = device;
+    const [h, w, logp, lse, g, dh, dw] = [12, 28, 3, 3, 3, 12, 28].map((count) => filled(count).handle) as [
+      ...[Handle, Handle, Handle, Handle, Handle, Handle, Handle],
+    ];
+    const targets = Tensor.from(device, Int32Array.from([1, 2, 6])).handle;
+    const kept = native.headCacheCount("float32", 3, 4, 7, 2 ** 20);
+    expect(kept).toBeGreaterThanOrEqual(3 * 7);
+    const products = (cache: Handle, trained: Handle) => {
       profile.reset();
-      const w = new Parameter(device, "w", [7, 4], { trainable });
-      w.fill(0.25);
-      const tape = new Tape();
-      const h = new Parameter(device, "h", [3, 4]);
-      h.fill(0.5);
-      const logp = tape.record(() => logprobHead(h, w, Tensor.from(device, Int32Array.from([1, 2, 6]))));
-      tape.backward(logp, filled(3));
+      native.logprobHead(h, w, targets, logp, lse, cache, 3, 4, 7);
       expect(of("logprobHead").flops).toBe(2 * 3 * 4 * 7 + 3 * 3 * 7);
-      expect(of("logprobHeadBackward").flops).toBe((trainable ? 3 : 2) * 2 * 3 * 4 * 7 + 3 * 3 * 7);
-      w.dispose();
-      h.dispose();
-    }
+      native.logprobHeadBackward(h, w, targets, lse, logp, g, cache, dh, trained, 3, 4, 7, false);
+      return ((of("logprobHeadBackward").flops ?? 0) - 3 * 3 * 7) / (2 * 3 * 4 * 7);
+    };
+    expect(products(0, dw)).toBe(3);
+    expect(products(0, 0)).toBe(2);
+    expect(products(native.alloc("float32", kept), dw)).toBe(2);
   });
 
   it("changes no result", () => {
