@@ -128,7 +128,7 @@ function modelOf(config: RunConfig, modelConfig: JsonConfig, device: Device): La
   );
   model.recompute = config.recompute;
   if (lora === undefined) return model;
-  if (!("from" in lora)) startLora(model, lora, "", config.seed);
+  if (!("from" in lora)) startLora(model, lora, "", { seed: config.seed, master: optimizer.masters ?? true });
   else {
     const adapter = openAdapterDirectory(lora.from);
     addAdapter(model, adapter, { trainable: true, dropout: lora.dropout ?? adapter.config.dropout });
