@@ -28,9 +28,9 @@ function relativeL2(a: Float32Array, b: Float32Array): number {
   return size === 0 ? error : Math.sqrt(error / size);
 }
 
-for (const matmul of ["auto", "portable"] as const) {
+for (const dtype of ["float32", "bfloat16"] as const) {
   for (const name of ["llama-nano", "neox-nano"]) {
-    describe(`${name}, ${matmul} matrix products`, async () => {
+    describe(`${name}, ${dtype}`, async () => {
       let device: Device;
       let model: LanguageModel;
       const directory = join(goldens, "models", name);
@@ -44,8 +44,8 @@ for (const matmul of ["auto", "portable"] as const) {
       ).examples as PairExample[];
 
       beforeAll(() => {
-        device = openDevice({ device: "cpu", matmul, threads: 2 });
-        model = loadModel(device, directory).model;
+        device = openDevice({ device: "cpu", threads: 2 });
+        model = loadModel(device, directory, "pretrained", 0, { dtype }).model;
       });
       afterAll(() => {
         model.dispose();
@@ -97,8 +97,8 @@ for (const matmul of ["auto", "portable"] as const) {
       it("the number of threads changes no bit", () => {
         const two = sequences(packPairs(dpo, 4096, { sharedPrompt: true }));
         for (const threads of [1, 3]) {
-          const other = openDevice({ device: "cpu", matmul, threads });
-          const same = loadModel(other, directory).model;
+          const other = openDevice({ device: "cpu", threads });
+          const same = loadModel(other, directory, "pretrained", 0, { dtype }).model;
           expect(sequences(packPairs(dpo, 4096, { sharedPrompt: true }), same)).toEqual(two);
           same.dispose();
           other.close();

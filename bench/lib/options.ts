@@ -12,7 +12,6 @@ export interface BenchOptions {
   steps: number;
   /** 0 = one per physical core */
   threads: number;
-  matmul: "auto" | "onednn" | "portable";
   /** folder of real rows; absent: rows of the same lengths are made */
   data?: string;
   /** Python with PyTorch */
@@ -37,7 +36,6 @@ export const DEFAULTS: BenchOptions = {
   kinds: ["sft", "dpo", "mix"],
   steps: 10,
   threads: 0,
-  matmul: "auto",
   peer: "auto",
   allocators: ["glibc", "tcmalloc", "jemalloc"],
   micro: [0, 2],

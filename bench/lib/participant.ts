@@ -23,7 +23,6 @@ export interface Work {
   lora: { rank: number; alpha: number; targets: string[] } | null;
   /** ours: none, block or attention */
   recompute?: Recompute;
-  matmul?: string;
   /** PyTorch: examples per micro-batch; 0 = the whole batch */
   micro?: number;
 }

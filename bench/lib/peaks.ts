@@ -22,23 +22,14 @@ export function measurePeaks({ threads, shapes }: Pick<BenchOptions, "threads" |
   const isTrial = shapes.every((shape) => shape === "tiny");
   const [rounds, side, copy] = isTrial ? [1, SIDE / 8, COPY / 64] : [5, SIDE, COPY];
   const peaks: Peaks = { side, flops: { float32: 0 }, bytes: 0, products: {} };
-  for (const matmul of ["auto", "onednn", "portable"] as const) {
-    let device: Device;
-    try {
-      device = Device.open({ threads, matmul });
-    } catch {
-      continue; // a product that is not installed; the one in use is told with the machine
-    }
-    for (const dtype of ["float32", "bfloat16"] as const) {
-      const rate = productRate(device, dtype, side, rounds);
-      if (rate === null) continue;
-      peaks.products[`${matmul} ${dtype}`] = rate / 1e9;
-      // Whoever computes with one product may still be held against the best of all.
-      peaks.flops[dtype] = Math.max(peaks.flops[dtype] ?? 0, rate);
-    }
-    if (matmul === "auto") peaks.bytes = copyRate(device, rounds, copy);
-    device.close();
+  using device = Device.open({ threads });
+  for (const dtype of ["float32", "bfloat16"] as const) {
+    const rate = productRate(device, dtype, side, rounds);
+    if (rate === null) continue;
+    peaks.products[dtype] = rate / 1e9;
+    peaks.flops[dtype] = rate;
   }
+  peaks.bytes = copyRate(device, rounds, copy);
   return peaks;
 }
 

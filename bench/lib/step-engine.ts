@@ -33,8 +33,7 @@ export function stepEngine(
   wrap?: (native: NativeDevice) => NativeDevice,
 ): StepEngine {
   const { batch, beta, lr, kind } = work;
-  const matmul = (work.matmul ?? "auto") as "auto" | "onednn" | "portable";
-  const device = Device.open({ threads: work.threads, matmul }, wrap);
+  const device = Device.open({ threads: work.threads }, wrap);
   const model = loadModel(device, work);
   const optimizer = new AdamW(trainableParameters(model), {
     name: "adamw",

@@ -31,7 +31,7 @@ interface Variant {
 
 export const headSuite: Suite = async ({ options, say }) => {
   const report = new Report("head", say);
-  const { threads, matmul, steps } = options;
+  const { threads, steps } = options;
   const before = measurePeaks(options);
   const done: Variant[] = [];
   for (const shape of options.shapes) {
@@ -46,7 +46,7 @@ export const headSuite: Suite = async ({ options, say }) => {
           const kept = budget > 0 ? "logits kept" : "logits computed again";
           const name = `${shape} ${dtype} ${trained ? "trained" : "frozen"}, ${kept}`;
           const profile = new Profile();
-          const device = Device.open({ threads, matmul }, profile.wrap);
+          const device = Device.open({ threads }, profile.wrap);
           try {
             const variant = head(device.native, dtype, row.targets, D, V, trained, budget);
             if (variant === null) {

@@ -117,9 +117,9 @@ function openRung(
   rows: Rows,
   rungs: Rungs,
   dtype: Dtype,
-  { threads, matmul }: BenchOptions,
+  { threads }: BenchOptions,
 ): Rung {
-  const device = Device.open({ threads, matmul });
+  const device = Device.open({ threads });
   try {
     const make = () =>
       createModel(device, SHAPES[shape], { random: (stream) => counterRandom(7, stream) }, { dtype });

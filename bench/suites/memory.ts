@@ -38,7 +38,7 @@ export const memorySuite: Suite = async (context) => {
             const name = `${shape} ${kind} ${dtype}${how}`;
             await measure(report, name, {
               ...{ kind, dtype, model, rows: join(folder, "rows.json"), batch: BATCH, beta: 0.1, lr: 1e-5 },
-              ...{ threads: options.threads, matmul: options.matmul, ...settings },
+              ...{ threads: options.threads, ...settings },
             });
           }
         }

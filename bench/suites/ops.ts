@@ -17,14 +17,14 @@ interface Measured extends OpCase {
 
 export const opsSuite: Suite = async ({ options, say }) => {
   const report = new Report("ops", say);
-  const { threads, matmul, steps } = options;
+  const { threads, steps } = options;
   const before = measurePeaks(options);
   const all: { dtype: "float32" | "bfloat16"; measured: Measured[] }[] = [];
   for (const shape of options.shapes) {
     const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
     for (const dtype of options.dtypes) {
       const profile = new Profile();
-      using device = Device.open({ threads, matmul }, profile.wrap);
+      using device = Device.open({ threads }, profile.wrap);
       let cases: OpCase[];
       try {
         cases = opCases(device.native, SHAPES[shape], rows, dtype);

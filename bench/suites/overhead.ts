@@ -22,7 +22,7 @@ const POLICIES: readonly { name: string; policy: PolicyConfig; atMost?: number }
 
 export const overheadSuite: Suite = async ({ options, say }) => {
   const report = new Report("overhead", say);
-  const { threads, matmul } = options;
+  const { threads } = options;
   const steps = 10 * options.steps;
   for (const shape of options.shapes) {
     const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
@@ -32,7 +32,7 @@ export const overheadSuite: Suite = async ({ options, say }) => {
       "Overhead: the policy's time over the twin's, less 1; medians of the step-wise ratio, apart for steps with and without extra forward",
       `passes, weighted by the twin's time in them. f* are set so that both gaps start alike. Rows: ${rows.source}.`,
     ].join(" ");
-    using device = Device.open({ threads, matmul });
+    using device = Device.open({ threads });
     const settings = { device, shape: SHAPES[shape], rows, batch: BATCH, steps };
     const pairs = POLICIES.map((one) => ({
       ...one,

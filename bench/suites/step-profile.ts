@@ -18,7 +18,7 @@ const BATCH = 8;
 
 export const stepProfile: Suite = async ({ options, say }) => {
   const report = new Report("step-profile", say);
-  const { threads, matmul, steps } = options;
+  const { threads, steps } = options;
   const before = measurePeaks(options);
   const measured: (() => void)[] = [];
   let peaks = before;
@@ -32,7 +32,7 @@ export const stepProfile: Suite = async ({ options, say }) => {
         for (const dtype of options.dtypes) {
           const name = `${shape} ${kind} ${dtype}`;
           const profile = new Profile();
-          const work = { kind, dtype, model, batch: BATCH, threads, matmul, beta: 0.1, lr: 1e-5, lora: null };
+          const work = { kind, dtype, model, batch: BATCH, threads, beta: 0.1, lr: 1e-5, lora: null };
           try {
             const engine = stepEngine({ ...work, rows: join(folder, "rows.json") }, rows, profile.wrap);
             for (let i = 0; i < WARM_UP; i++) engine.step(i);

@@ -38,7 +38,7 @@ export const stepSuite: Suite = async (context) => {
       for (const kind of options.kinds) {
         await measure(context, report, shape, rows, python, {
           ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), batch: BATCH, lora: null },
-          ...{ threads: options.threads, beta: 0.1, lr: 1e-5, matmul: options.matmul },
+          ...{ threads: options.threads, beta: 0.1, lr: 1e-5 },
         });
       }
     });

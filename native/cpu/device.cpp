@@ -66,9 +66,6 @@ outright_device::outright_device(const outright_open_options& options)
   using namespace outright::cpu;
   per_thread_.resize(static_cast<size_t>(pool.threads()));
 
-  const std::string choice = options.matmul ? options.matmul : "auto";
-  if (choice != "auto" && choice != "portable")
-    fail(OUTRIGHT_INVALID, "matmul \"%s\" is unknown: use auto or portable", choice.c_str());
   matmul = outright::cpu::matmul::description();
   hardware = processor_name() + ", " + OUTRIGHT_INSTRUCTIONS;
 }

@@ -41,17 +41,13 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   const Napi::Object options = arguments.object("options");
   const Napi::Value backend = options.Get("backend");
   const Napi::Value threads = options.Get("threads");
-  const Napi::Value matmul = options.Get("matmul");
   if (!backend.IsString()) arguments.complain("backend", "must be a text");
   if (!threads.IsNumber()) arguments.complain("threads", "must be a number");
-  if (!matmul.IsString()) arguments.complain("matmul", "must be a text");
 
   outright_open_options open = {};
   open.threads = threads.As<Napi::Number>().Int32Value();
   if (open.threads < 0 || open.threads != threads.As<Napi::Number>().DoubleValue())
     arguments.complain("threads", "must be a whole number of at least 0");
-  const std::string product = matmul.As<Napi::String>().Utf8Value();
-  open.matmul = product.c_str();
   try {
     backend_ = &find_backend(split_index(backend.As<Napi::String>().Utf8Value(), open.device_index));
   } catch (const std::exception& error) {

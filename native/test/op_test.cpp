@@ -1,6 +1,6 @@
 // The operation test: every operation of a backend against scalar float64 oracles.
 //
-//   op_test MODE[,MODE...] --backend FILE [--matmul NAME] [--threads N] [--filter TEXT] [--quick] [--verbose]
+//   op_test MODE[,MODE...] --backend FILE [--threads N] [--filter TEXT] [--quick] [--verbose]
 //
 //   test        values, statuses, guard bands, refused arguments, NaN and infinity
 //   grad        finite differences of the oracle against the backend's backward
@@ -56,8 +56,6 @@ Arguments Parse(int argc, char** argv) {
     };
     if (word == "--backend") {
       arguments.backend = value();
-    } else if (word == "--matmul") {
-      arguments.options.matmul = value();
     } else if (word == "--threads") {
       arguments.options.threads = std::stoi(value());
     } else if (word == "--filter") {
@@ -74,7 +72,7 @@ Arguments Parse(int argc, char** argv) {
   }
   if (arguments.modes.empty() || arguments.backend.empty()) {
     throw std::runtime_error(
-        "usage: op_test MODE[,MODE...] --backend FILE [--matmul NAME] [--threads N] [--filter TEXT] "
+        "usage: op_test MODE[,MODE...] --backend FILE [--threads N] [--filter TEXT] "
         "[--quick] [--verbose]; modes: test, grad, invariance, mutate, support, perf");
   }
   return arguments;
@@ -119,7 +117,7 @@ int Main(int argc, char** argv) {
     throw Unsupported(std::string(library.api().name) + " cannot run here: " + library.api().reason());
   }
   const Suite suite = MakeSuite(arguments.quick);
-  Device device(library.api(), options.threads, options.matmul);
+  Device device(library.api(), options.threads);
   outright_device_info info{};
   library.api().info(device.get(), &info);
   std::fprintf(stderr, "%s, %d threads, matmul %s, %s\n", library.api().name, info.threads, info.matmul,

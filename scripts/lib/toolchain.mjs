@@ -1,11 +1,9 @@
-// Stage 3: a C++ compiler, cmake, make or ninja; oneDNN if it can be had.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+// Stage 3: a C++ compiler, cmake, make or ninja.
+import { readFileSync } from "node:fs";
 import { line, withProgress } from "./console.mjs";
 import { StageFailure } from "./failure.mjs";
 import { ROOT } from "./paths.mjs";
 import { run, tail } from "./run.mjs";
-import { readState, writeState } from "./state.mjs";
 
 const OLDEST = { "g++": 11, "clang++": 14, cmake: [3, 22] };
 
@@ -62,34 +60,9 @@ async function findMake() {
   return undefined;
 }
 
-const ONEDNN = /^libdnnl(\.so\.[23]|\.[23]\.dylib)/;
-
-/** oneDNN is opened at run time, so what counts is its shared library where the loader looks. */
-export async function findOneDnn() {
-  const folders = ["/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64", "/opt/homebrew/lib"];
-  folders.push(...(process.env.LD_LIBRARY_PATH ?? "").split(":").filter(Boolean));
-  for (const parent of ["/usr/lib", "/usr/local/lib"]) {
-    const triples = existsSync(parent)
-      ? readdirSync(parent).filter((name) => name.includes("-linux-gnu"))
-      : [];
-    folders.push(...triples.map((name) => join(parent, name)));
-  }
-  for (const folder of folders) {
-    if (!existsSync(folder)) continue;
-    const file = readdirSync(folder).find((name) => ONEDNN.test(name));
-    if (file) return join(folder, file);
-  }
-  return undefined;
-}
-
 async function findAll() {
-  const [compiler, cmake, make, oneDnn] = await Promise.all([
-    findCompiler(),
-    findCmake(),
-    findMake(),
-    findOneDnn(),
-  ]);
-  return { compiler, cmake, make, oneDnn };
+  const [compiler, cmake, make] = await Promise.all([findCompiler(), findCmake(), findMake()]);
+  return { compiler, cmake, make };
 }
 
 /** May we install system packages here? Only as root on Debian and its kin, unless OUTRIGHT_SETUP_APT=never. */
@@ -117,17 +90,15 @@ const PACKAGES = {
     compiler: "g++",
     cmake: "cmake",
     make: "make",
-    oneDnn: "libdnnl-dev",
     prefix: "sudo apt-get install -y --no-install-recommends",
   },
   dnf: {
     compiler: "gcc-c++",
     cmake: "cmake",
     make: "make",
-    oneDnn: "onednn-devel",
     prefix: "sudo dnf install -y",
   },
-  brew: { compiler: "llvm", cmake: "cmake", make: "make", oneDnn: "onednn", prefix: "brew install" },
+  brew: { compiler: "llvm", cmake: "cmake", make: "make", prefix: "brew install" },
 };
 
 /** The command lines that would install `parts`, the one for this system alone where we know it. */
@@ -148,7 +119,7 @@ const WANTED = {
 
 /**
  * Finds the tools, installs what is missing where that is allowed, else says exactly what to install.
- * @returns {Promise<{ compiler: { command: string, version: string }, cmake?: string, make: string, oneDnn?: string }>}
+ * @returns {Promise<{ compiler: { command: string, version: string }, cmake?: string, make: string }>}
  *   without `cmake` the addon is built by node-gyp
  */
 export async function ensureToolchain() {
@@ -188,39 +159,7 @@ export async function ensureToolchain() {
     `${tools.compiler.command} ${tools.compiler.version}`,
     tools.cmake ? `cmake ${tools.cmake}` : "no cmake: node-gyp builds instead",
     tools.make,
-    ...(tools.oneDnn ? ["oneDNN"] : []),
   ];
   line("done", "toolchain", parts.join(", ") + (attempt ? " (installed with apt-get)" : ""), duration());
-  tools.oneDnn ??= await ensureOneDnn();
   return tools;
-}
-
-/** oneDNN is optional: where it cannot be had, one line says so, and the machine is not asked again. */
-async function ensureOneDnn() {
-  const portable = "the portable matrix product serves";
-  const hint = installLines(["oneDnn"])[0];
-  if (!aptUsable()) {
-    line("note", "oneDNN", `not found, ${portable} (faster with it: ${hint})`);
-    return undefined;
-  }
-  if (readState().oneDnnUnavailable) {
-    line("note", "oneDNN", `apt-get could not install it last time, ${portable} (to try again: ${hint})`);
-    return undefined;
-  }
-  const result = await withProgress("oneDNN", "installing libdnnl-dev with apt-get", () =>
-    aptInstall(["libdnnl-dev"], "onednn"),
-  );
-  const found = await findOneDnn();
-  if (found) {
-    line("done", "oneDNN", "installed with apt-get", result.seconds);
-    return found;
-  }
-  writeState({ oneDnnUnavailable: true });
-  line(
-    "note",
-    "oneDNN",
-    `apt-get could not install it, ${portable} (see .tools/logs/onednn.log)`,
-    result.seconds,
-  );
-  return undefined;
 }

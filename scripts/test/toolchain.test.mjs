@@ -31,7 +31,7 @@ describe("what to install", () => {
       "sudo apt-get install -y --no-install-recommends g++ cmake",
     ]);
     expect(installLines(["compiler"], distribution(rocky), "linux")).toEqual(["sudo dnf install -y gcc-c++"]);
-    expect(installLines(["cmake", "oneDnn"], [], "darwin")).toEqual(["brew install cmake onednn"]);
+    expect(installLines(["cmake", "make"], [], "darwin")).toEqual(["brew install cmake make"]);
   });
 
   it("is a line for each manager elsewhere", () => {

@@ -75,14 +75,13 @@ typedef struct outright_tensor {
 
 typedef struct outright_open_options {
   int32_t threads;      /* the calling thread included; 0 = one per physical core */
-  const char* matmul;   /* CPU: "auto", "onednn" or "portable"; NULL = "auto" */
   int32_t device_index; /* which GPU; 0 on CPU backends */
 } outright_open_options;
 
 /* Strings live as long as the device. */
 typedef struct outright_device_info {
   int32_t threads;
-  const char* matmul;   /* which matrix product serves, and why */
+  const char* matmul;   /* which matrix product serves */
   const char* hardware; /* processor and instruction sets used, one line */
 } outright_device_info;
 

@@ -22,10 +22,9 @@ Library::Library(const std::string& path) : path_(path) {
   }
 }
 
-Device::Device(const outright_backend& api, int threads, const std::string& matmul) : api_(api) {
+Device::Device(const outright_backend& api, int threads) : api_(api) {
   outright_open_options options{};
   options.threads = threads;
-  options.matmul = matmul.empty() ? nullptr : matmul.c_str();
   const outright_status status = api_.open(&options, &device_);
   if (status == OUTRIGHT_UNSUPPORTED) throw Unsupported(api_.last_error(nullptr));
   if (status != OUTRIGHT_OK)

@@ -30,7 +30,7 @@ struct Unsupported : std::runtime_error {
 // opened.
 class Device {
  public:
-  Device(const outright_backend& api, int threads, const std::string& matmul);
+  Device(const outright_backend& api, int threads);
   ~Device();
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

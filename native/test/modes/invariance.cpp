@@ -90,8 +90,7 @@ std::string CheckRows(const RowFamily& family, Device& device) {
 
 void RunInvariance(const Suite& suite, const outright_backend& api, const Options& options, Tally& tally) {
   std::vector<std::unique_ptr<Device>> devices;
-  for (const int threads : {1, 2, 3})
-    devices.push_back(std::make_unique<Device>(api, threads, options.matmul));
+  for (const int threads : {1, 2, 3}) devices.push_back(std::make_unique<Device>(api, threads));
   for (const Entry& entry : suite.cases) {
     if (!Selected(options, entry.op, entry.name)) continue;
     const Case c = entry.build();

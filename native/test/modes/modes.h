@@ -9,7 +9,6 @@ namespace outright::test {
 
 struct Options {
   std::string filter;  // substring of "op/case"
-  std::string matmul;
   int threads = 2;
   bool verbose = false;
 };

@@ -320,11 +320,6 @@ function addBench(program: Command, output: Output): void {
     .addOption(several("--kind <name...>", "kinds of steps (default: sft dpo mix)", ["sft", "dpo", "mix"]))
     .option("--steps <count>", "timed repetitions of everything", wholeFrom(1), 10)
     .option("--threads <count>", "0 = one per physical core", wholeFrom(0), 0)
-    .addOption(
-      new Option("--matmul <kind>", "matrix products on the CPU")
-        .choices(["auto", "onednn", "portable"])
-        .default("auto"),
-    )
     .option("--lora <rank>", "step: also adapters of this rank", wholeFrom(1))
     .option("--profile", "step: time, GFLOP/s, GB/s and share of every operation, without PyTorch")
     .option(
@@ -390,13 +385,8 @@ function addSchema(program: Command, output: Output): void {
 function addDevice(command: Command): Command {
   return command
     .option("--device <name>", "auto, cpu, cuda or cuda:N", device, "auto")
-    .option("--dtype <name>", "float32 is the only one yet", dtype, "float32")
-    .option("--threads <count>", "0 = one per physical core", wholeFrom(0), 0)
-    .addOption(
-      new Option("--matmul <kind>", "matrix products on the CPU")
-        .choices(["auto", "onednn", "portable"])
-        .default("auto"),
-    );
+    .option("--dtype <name>", "of weights and activations: float32 or bfloat16", dtype, "float32")
+    .option("--threads <count>", "0 = one per physical core", wholeFrom(0), 0);
 }
 
 /** Gives a command config keys as options: they are taken out before commander sees the rest. */
@@ -454,8 +444,9 @@ function device(text: string): string {
 }
 
 function dtype(text: string): string {
-  if (text === "bfloat16" || text === "float16")
-    throw new InvalidArgumentError(`${text} is not available yet, use float32.`);
-  if (text !== "float32") throw new InvalidArgumentError("It must be float32.");
+  if (text === "float16")
+    throw new InvalidArgumentError("float16 is not available, use bfloat16 or float32.");
+  if (text !== "float32" && text !== "bfloat16")
+    throw new InvalidArgumentError("It must be float32 or bfloat16.");
   return text;
 }

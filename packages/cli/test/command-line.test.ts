@@ -42,7 +42,6 @@ const OPTIONS: Record<string, string[]> = {
     "--device",
     "--dtype",
     "--threads",
-    "--matmul",
     "--json",
   ],
   generate: [
@@ -55,7 +54,6 @@ const OPTIONS: Record<string, string[]> = {
     "--device",
     "--dtype",
     "--threads",
-    "--matmul",
     "--json",
   ],
   export: ["--adapter", "--model", "--out", "--dtype"],
@@ -122,8 +120,8 @@ describe("errors are one line on standard error, with exit code 1", () => {
       "option '--beta <number>' argument '0' is invalid. It must be a number above 0; see `outright score --help`",
     ],
     [
-      ["generate", "--model", "m", "--dtype", "bfloat16"],
-      "option '--dtype <name>' argument 'bfloat16' is invalid. bfloat16 is not available yet, use float32; see `outright generate --help`",
+      ["generate", "--model", "m", "--dtype", "float16"],
+      "option '--dtype <name>' argument 'float16' is invalid. float16 is not available, use bfloat16 or float32; see `outright generate --help`",
     ],
     [
       ["generate", "--model", "m", "--prompt", "a", "--prompts", "b"],

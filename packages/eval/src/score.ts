@@ -44,8 +44,9 @@ export interface ScoreOptions {
   /** also write each loss token's log-prob, as `logprobs` (pairs: `chosenLogprobs`, `rejectedLogprobs`) */
   perToken?: boolean;
   device?: string;
+  /** of weights and activations; default float32 */
+  dtype?: "float32" | "bfloat16";
   threads?: number;
-  matmul?: "auto" | "onednn" | "portable";
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -84,7 +85,6 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
   const device = openDevice({
     device: options.device ?? "auto",
     threads: options.threads ?? 0,
-    matmul: options.matmul ?? "auto",
   });
   try {
     if (options.format === "pairs" || options.format === "hh") {
@@ -93,7 +93,7 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
       const reference =
         options.reference === undefined
           ? null
-          : scorePairs(device, { path: options.reference }, dataset, budget, options);
+          : scorePairs(device, referenceOf(options.reference, options), dataset, budget, options);
       return writePairs(options, dataset, policy, reference);
     }
     const dataset = await loadDataset({ ...common, kind: "sft" });
@@ -106,13 +106,17 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
 /** A model, and an adapter on it where there is one. */
 interface Scored {
   path: string;
+  dtype: "float32" | "bfloat16";
   adapter?: string;
 }
 
-const policyOf = ({ model, adapter }: ScoreOptions): Scored => ({
+const policyOf = ({ model, adapter, dtype = "float32" }: ScoreOptions): Scored => ({
   path: model,
+  dtype,
   ...(adapter === undefined ? {} : { adapter }),
 });
+
+const referenceOf = (path: string, { dtype = "float32" }: ScoreOptions): Scored => ({ path, dtype });
 
 /** A file of log-probs per sequence: sums in float64, and per token where wanted. */
 interface Sequences {
@@ -155,8 +159,8 @@ function withModel<R>(
   dataset: Dataset<unknown>,
   body: (model: LanguageModel) => R,
 ): R {
-  const { path, adapter } = scored;
-  const { model } = loadModel(device, path, "pretrained", 0, { trainable: false });
+  const { path, adapter, dtype } = scored;
+  const { model } = loadModel(device, path, "pretrained", 0, { dtype, trainable: false });
   try {
     if (adapter !== undefined) addAdapter(model, openAdapterDirectory(adapter));
     if (dataset.largestId >= model.vocabSize) {

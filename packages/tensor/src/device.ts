@@ -27,7 +27,6 @@ export class Device {
     const native = nativeAddon().openDevice({
       backend: options.backend ?? "auto",
       threads: options.threads ?? 0,
-      matmul: options.matmul ?? "auto",
     });
     return new Device(wrap(native));
   }

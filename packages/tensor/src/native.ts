@@ -42,7 +42,7 @@ export interface DeviceInfo {
   kind: string;
   path: string;
   threads: number;
-  /** which matrix product serves: "oneDNN 2.6.3 (libdnnl.so.2)" or "portable (…)" with the reason */
+  /** which matrix product serves */
   matmul: string;
   /** one line: processor name and instruction sets used */
   hardware: string;
@@ -373,8 +373,6 @@ export interface DeviceOptions {
   backend: string;
   /** worker threads, the calling one included; 0 = one per physical core */
   threads: number;
-  /** "auto" takes oneDNN where it is found; naming one that is absent is an error. */
-  matmul: "auto" | "onednn" | "portable";
 }
 
 export interface NativeAddon {

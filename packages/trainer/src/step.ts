@@ -9,7 +9,10 @@ import { learningRate } from "./schedule.js";
 import { microBatchTokens } from "./tokens.js";
 
 /** What a step reads of the run's config. */
-export type StepSettings = Pick<RunConfig, "tokensPerMicroBatch" | "schedule" | "optimizer" | "steps" | "seed">;
+export type StepSettings = Pick<
+  RunConfig,
+  "tokensPerMicroBatch" | "schedule" | "optimizer" | "steps" | "seed"
+>;
 
 /** @param step 1-based. @throws when a loss or the gradient is not finite; the weights are then unchanged */
 export function trainStep(trained: Trained, config: StepSettings, step: number): StepEvent {

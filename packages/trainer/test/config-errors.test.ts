@@ -166,9 +166,9 @@ const single: [name: string, text: string, line: string][] = [
     "run.yaml:5: lora.rank: comes from the adapter that `from` names; leave it out",
   ],
   [
-    "bfloat16",
-    `${HEAD}${SFT}steps: 1\ndtype: bfloat16\n`,
-    "run.yaml:5: dtype: bfloat16 is not available yet; use float32",
+    "float16",
+    `${HEAD}${SFT}steps: 1\ndtype: float16\n`,
+    "run.yaml:5: dtype: float16 is not available; use bfloat16 or float32",
   ],
   [
     "a later DPO loss",

@@ -50,7 +50,6 @@ describe("parseConfig", () => {
       device: "auto",
       dtype: "float32",
       threads: 0,
-      matmul: "auto",
       seed: 42,
       objectives: {
         chat: {
@@ -278,7 +277,6 @@ describe("the format", () => {
       "lora.merge",
       "lora.rank",
       "lora.targets",
-      "matmul",
       "maxLength",
       "model",
       "objectives",

@@ -9,7 +9,6 @@ export interface BenchFlags {
   kind?: string[];
   steps: number;
   threads: number;
-  matmul: "auto" | "onednn" | "portable";
   data?: string;
   python?: string;
   peer?: false;
@@ -52,9 +51,9 @@ export async function benchCommand(
 }
 
 function benchOptions(flags: BenchFlags): Partial<BenchOptions> {
-  const { steps, threads, matmul } = flags;
+  const { steps, threads } = flags;
   const given: Partial<Record<keyof BenchOptions, unknown>> = {
-    ...{ steps, threads, matmul },
+    ...{ steps, threads },
     shapes: flags.shape,
     dtypes: flags.dtype,
     kinds: flags.kind,

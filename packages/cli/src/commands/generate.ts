@@ -23,8 +23,8 @@ export interface GenerateFlags {
   maxTokens: number;
   template: TemplateName;
   device: string;
+  dtype: "float32" | "bfloat16";
   threads: number;
-  matmul: "auto" | "onednn" | "portable";
   json?: boolean;
 }
 
@@ -42,7 +42,10 @@ export async function generateCommand(flags: GenerateFlags, output: Output): Pro
       : await readPrompts(flags.prompts, flags.template, tokenizer);
   const device = openDevice(flags);
   try {
-    const { model } = loadModel(device, flags.model, "pretrained", 0, { trainable: false });
+    const { model } = loadModel(device, flags.model, "pretrained", 0, {
+      dtype: flags.dtype,
+      trainable: false,
+    });
     if (flags.adapter !== undefined) {
       const adapter = openAdapterDirectory(flags.adapter);
       noteOtherBase(adapter, flags.model, output);

@@ -70,7 +70,6 @@ checkpoint:
 device: auto                    # auto | cpu | cuda | cuda:N; only auto falls back
 dtype: float32                  # the only one yet
 threads: 0                      # 0 = one per physical core
-matmul: auto                    # auto | onednn | portable
 tokensPerMicroBatch: auto       # tokens that go through the model at once; less saves memory
 recompute: none                 # none | attention | block: computed again in the backward pass; saves memory, costs time, changes no bit
 `;

@@ -10,12 +10,12 @@ import { noteOtherBase } from "./adapter-base.js";
 
 export type ScoreFlags = Omit<ScoreOptions, "onProgress" | "tokensPerMicroBatch"> & {
   tokensPerMicroBatch?: number;
-  dtype: string;
+  dtype: "float32" | "bfloat16";
   json?: boolean;
 };
 
 export async function scoreCommand(flags: ScoreFlags, output: Output): Promise<void> {
-  const { json, dtype: _, ...options } = flags;
+  const { json, ...options } = flags;
   const folder = dirname(resolve(options.out));
   // before the work, not after it
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {

@@ -25,6 +25,8 @@ export function takeNotYet(input: Record<string, unknown>): ConfigProblem[] {
   if (input.dtype === "float16") {
     refuse(input, "dtype", ["dtype"], "float16 is not available; use bfloat16 or float32");
   }
+  // a key of earlier versions, which could also take their products from a library
+  if (input.matmul === "auto" || input.matmul === "portable") delete input.matmul;
   for (const [name, objective] of entries(input.objectives)) {
     const loss = child(objective, "loss");
     if (child(objective, "kind") === "dpo" && typeof loss === "string" && LATER_DPO_LOSSES.includes(loss)) {

@@ -278,12 +278,6 @@ export const configSchema = z
         "Of weights and activations. bfloat16 is about twice as fast where the processor multiplies it (doctor tells) and takes half the memory for them; losses, gradients of weights, moments and the weights that the optimizer updates stay float32.",
       ),
     threads: countOrZero("Worker threads; 0 = one per physical core. Changes no result.").default(0),
-    matmul: z
-      .enum(["auto", "onednn", "portable"])
-      .default("auto")
-      .describe(
-        "Matrix products on the CPU: auto takes oneDNN where it is found, else our own portable one.",
-      ),
     seed: countOrZero("Of everything random: shuffles, draws of the policy, random weights.").default(42),
     lora,
     objectives,

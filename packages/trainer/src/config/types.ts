@@ -122,7 +122,6 @@ export interface RunConfig {
   dtype: "float32" | "bfloat16";
   /** 0 = one per physical core */
   threads: number;
-  matmul: "auto" | "onednn" | "portable";
   seed: number;
   /** absent: all parameters are trained */
   lora?: LoraConfig;
