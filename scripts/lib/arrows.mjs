@@ -49,6 +49,13 @@ export function arrowRules() {
       to: { path: "^@outright/native|(?:^|/)native/" },
     },
     {
+      name: "only-the-command-measures",
+      comment: "benchmarks are run by the command; nothing that trains depends on them",
+      severity: "error",
+      from: { path: "(?:^|/)packages/(?!cli/)[^/]+/src/" },
+      to: { path: "^@outright/bench|(?:^|/)bench/" },
+    },
+    {
       name: "pure-packages",
       comment: "policies and objectives do no I/O: no module of Node itself",
       severity: "error",
@@ -120,6 +127,7 @@ export function manifestProblems(manifests) {
       continue;
     }
     if (folder === "tensor") allowed.push("@outright/native");
+    if (folder === "cli") allowed.push("@outright/bench"); // a package beside packages/: `outright bench` runs it
     for (const name of Object.keys(manifest.dependencies ?? {})) {
       const ours = name === "outright" || name.startsWith("@outright/");
       if (ours && !allowed.includes(name)) {
