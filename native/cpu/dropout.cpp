@@ -22,11 +22,12 @@ void dropout(Device& device, const outright_tensor* x, const outright_tensor* y,
     const float factor = static_cast<float>(1.0 / (1.0 - p));
     const uint64_t key = mix_bits(seed);
     for_chunks(device, count, 8, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const bool keep = random_bits(key, static_cast<uint64_t>(i)) >= threshold;
-        const float value = keep ? to_float(from[i]) * factor : 0.0f;
-        to[i] = from_float<X>(accumulate ? to_float(to[i]) + value : value);
-      }
+      for_vectors(end - begin, [&](int64_t offset, int64_t n) {
+        const int64_t i = begin + offset;
+        const IntVec keep = (IntVec)(random_words(key, static_cast<uint64_t>(i)) >= threshold);
+        const Vec value = select(keep, load_n(from + i, n) * factor, Vec{});
+        store_n(to + i, accumulate ? load_n(to + i, n) + value : value, n);
+      });
     });
   });
 }

@@ -15,9 +15,7 @@ class StochasticRounding {
   // random bits are added below the kept ones and the rest is cut off; a carry into the exponent is the next
   // power of two, beyond the largest bfloat16 infinity. Infinity and NaN stay.
   Vec operator()(Vec x, int64_t index) const {
-    WordVec random;
-    for (int lane = 0; lane < kLanes; ++lane)
-      random[lane] = random_bits(key_, static_cast<uint64_t>(index + lane)) >> 16;
+    const WordVec random = random_words(key_, static_cast<uint64_t>(index)) >> 16;
     const WordVec bits = (WordVec)x;
     const WordVec rounded = (bits + random) & 0xffff0000u;
     return (bits & 0x7fffffffu) < 0x7f800000u ? (Vec)rounded : x;

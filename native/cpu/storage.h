@@ -47,7 +47,6 @@ inline X from_float(float x) {
 // kLanes bfloat16 numbers as they lie in memory.
 typedef uint16_t HalfVec __attribute__((vector_size(kLanes * 2)));
 typedef uint16_t HalfVecAt __attribute__((vector_size(kLanes * 2), aligned(2), may_alias));
-typedef uint32_t WordVec __attribute__((vector_size(kLanes * 4)));
 
 // Written per instruction set where the compiler would go by way of halves of a vector.
 inline Vec widen(HalfVec half) {

@@ -34,6 +34,7 @@ inline constexpr int kRegisters = 16;
 
 typedef float Vec __attribute__((vector_size(kLanes * 4)));
 typedef int32_t IntVec __attribute__((vector_size(kLanes * 4)));
+typedef uint32_t WordVec __attribute__((vector_size(kLanes * 4)));
 // The same at any address.
 typedef float VecAt __attribute__((vector_size(kLanes * 4), aligned(4), may_alias));
 
