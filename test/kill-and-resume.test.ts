@@ -161,6 +161,26 @@ describe("killed at an exact change of the file system, again and again", () => 
   });
 });
 
+describe("killed while it saves an adapter, and the model after it", () => {
+  it.concurrent("a LoRA run with dropout: resumed to the same bits", { timeout: 240_000 }, async () => {
+    const lora = { rank: 4, alpha: 8, dropout: 0.2, targets: "all-linear" };
+    const at = (folder: string) => ({ ...config("alright", folder), lora });
+    const whole = at("lora-whole");
+    await train(whole, { report: false });
+    const wanted = runResult(whole.out);
+    expect(Object.keys(wanted.model)).toContain("adapter/adapter_model.safetensors");
+    const given = at("lora-crashed");
+    const file = configFile(given);
+    const deaths: (string | null)[] = [];
+    for (const change of [1, 3, 5, 8, 11, 14])
+      deaths.push(await trainUntil(file, /mkdir run\/\.adapter/, change));
+    expect(await trainUntil(file, /^/, Number.POSITIVE_INFINITY)).toBeNull();
+    expectSame(given.out, wanted);
+    for (const place of [/run\/\.adapter/, /run\/\.model/])
+      expect(deaths).toContainEqual(expect.stringMatching(place));
+  });
+});
+
 describe("killed at any moment, again and again, through the command", () => {
   /** What the process has said, and milliseconds after that; what it says comes late, so these fall all over. */
   const MOMENTS: { said: string; delay: number }[] = [

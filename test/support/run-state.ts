@@ -7,7 +7,7 @@ import { readRows } from "./folder.js";
 export interface RunResult {
   /** the lines of metrics.jsonl without times */
   metrics: unknown[];
-  /** SHA-256 by file of model/ */
+  /** SHA-256 by file of model/ and adapter/ */
   model: Record<string, string>;
   /** SHA-256 by tensor file of checkpoints/ */
   checkpoints: Record<string, string>;
@@ -25,7 +25,7 @@ export function runResult(out: string): RunResult {
     Object.fromEntries(names.filter((name) => wanted.test(name)).map((name) => [name, hash(name)]));
   return {
     metrics: readRows(join(out, "metrics.jsonl")).map(withoutTimes),
-    model: hashes(/^model\/./),
+    model: hashes(/^(model|adapter)\/./),
     // state.json holds the time used so far
     checkpoints: hashes(/^checkpoints\/.*\.safetensors$/),
     names,

@@ -43,6 +43,8 @@ export interface Run {
   model: string;
   device: string;
   parameters: number;
+  /** parameters of adapters, where only these were trained; else NaN */
+  trainable: number;
   policy: Record<string, unknown>;
   /** objective names in config order, with their kind ("sft", "dpo") */
   objectives: string[];
@@ -85,6 +87,7 @@ export async function readRun(dir: string): Promise<Run> {
     model: "",
     device: "",
     parameters: Number.NaN,
+    trainable: Number.NaN,
     policy: {},
     objectives: [],
     kinds: {},
@@ -151,6 +154,7 @@ function readStart(event: Json, run: Run): void {
   run.model = typeof event["model"] === "string" ? event["model"] : run.model;
   run.device = typeof event["device"] === "string" ? event["device"] : run.device;
   run.parameters = number(event["parameters"]);
+  run.trainable = number(event["trainable"]);
   run.policy = record(event["policy"]);
   run.plannedSteps = number(event["steps"]);
   run.optima = numbers(event["optima"]);

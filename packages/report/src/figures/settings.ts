@@ -10,7 +10,8 @@ export function settings({ runs }: FigureInput): Figure {
       ["status", status(run)],
       ["policy", describePolicy(run.policy)],
       ["model", run.model],
-      ["parameters", Number.isFinite(run.parameters) ? run.parameters.toLocaleString("en-US") : ""],
+      ["parameters", counted(run.parameters)],
+      ["in adapters", counted(run.trainable)],
       ["device", run.device],
       ["notes", run.notes.join("; ")],
     ].filter(([, value]) => value !== "");
@@ -35,6 +36,8 @@ export function settings({ runs }: FigureInput): Figure {
     csv: { header: [], rows: [] },
   };
 }
+
+const counted = (count: number): string => (Number.isFinite(count) ? count.toLocaleString("en-US") : "");
 
 const block = (name: string, text: string): string =>
   text.trim() === ""
