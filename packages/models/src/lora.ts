@@ -133,7 +133,10 @@ export function addLora(
   return lora;
 }
 
-/** Adds the adapters into the weights, which then are the model's own, and takes them off. */
+/**
+ * Adds the adapters into the weights, which then are the model's own, and takes them off. The sum is made in float32 and
+ * then rounded to what the weights are stored in.
+ */
 export function mergeLora(model: LanguageModel): void {
   for (const adapter of model.lora?.adapters ?? []) {
     adapter.linear.weight.write(adapter.merged());

@@ -287,7 +287,8 @@ describe("stacked adapters", () => {
     const from = {
       names: () => [...tensors.keys()],
       info: (name: string) => ({ shape: tensors.get(name)?.shape ?? [], dtype: "F32" }),
-      readFloat32: (name: string) => tensors.get(name)?.data() as Float32Array,
+      eachFloat32: (name: string, store: (part: Float32Array, at: number) => void) =>
+        store(tensors.get(name)?.data() as Float32Array, 0),
     };
     const lora = addLora(model, stacked.settings, { from }, { trainable: false });
     expect(lora.adapters.map(({ a }) => a.shape[0])).toEqual([2, 5, 3, 2, 5, 3]);

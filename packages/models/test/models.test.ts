@@ -34,8 +34,8 @@ function source(config: JsonConfig, change: (tensors: Map<string, number[]>) => 
     from: {
       names: () => [...tensors.keys()],
       info: (name: string) => ({ shape: tensors.get(name) as number[], dtype: "F32" }),
-      readFloat32: (name: string) =>
-        new Float32Array((tensors.get(name) as number[]).reduce((a, b) => a * b, 1)),
+      eachFloat32: (name: string, store: (part: Float32Array, at: number) => void) =>
+        store(new Float32Array((tensors.get(name) as number[]).reduce((a, b) => a * b, 1)), 0),
     },
   };
 }

@@ -54,6 +54,7 @@ optimizer:
   eps: 1.0e-8
   weightDecay: 0
   clip: 1.0                     # largest global gradient norm; 0 = no clipping
+  masters: true                 # with bfloat16: float32 masters of the weights; false rounds each update stochastically
 schedule:
   name: constant                # constant | linear | cosine
   warmup: 0                     # steps
@@ -68,7 +69,7 @@ checkpoint:
   keep: 2
 
 device: auto                    # auto | cpu | cuda | cuda:N; only auto falls back
-dtype: float32                  # the only one yet
+dtype: float32                  # float32 | bfloat16: of weights and activations
 threads: 0                      # 0 = one per physical core
 tokensPerMicroBatch: auto       # tokens that go through the model at once; less saves memory
 recompute: none                 # none | attention | block: computed again in the backward pass; saves memory, costs time, changes no bit
