@@ -36,6 +36,7 @@ const VARIANTS: Record<string, Record<string, string>> = {
   "1024 tokens": { tokensPerMicroBatch: "1024" },
   attention: { recompute: "attention" },
   block: { recompute: "block" },
+  bfloat16: { dtype: "bfloat16" },
 };
 
 function writeModel(name: string): string {
@@ -60,12 +61,12 @@ function writeModel(name: string): string {
   return target;
 }
 
-/** Rows whose lengths spread as those of instruction data do: most short, some up to the limit. */
+/** Rows of 100 to 256 tokens. */
 function writeData(): void {
   const uniform = counterRandom(1, "plan");
   let drawn = 0;
   const text = (least: number, most: number) => {
-    const words = Math.round(least + (most - least) * uniform(drawn++) ** 2);
+    const words = Math.round(least + (most - least) * uniform(drawn++));
     return Array.from({ length: words }, () =>
       String.fromCharCode(97 + Math.floor(26 * uniform(drawn++))),
     ).join(" ");
@@ -73,11 +74,11 @@ function writeData(): void {
   const lines = (row: () => object) => Array.from({ length: 400 }, () => JSON.stringify(row())).join("\n");
   writeFileSync(
     join(folder, "sft.jsonl"),
-    lines(() => ({ prompt: text(4, 60), response: text(10, 150) })),
+    lines(() => ({ prompt: text(20, 60), response: text(80, 140) })),
   );
   writeFileSync(
     join(folder, "dpo.jsonl"),
-    lines(() => ({ prompt: text(10, 100), chosen: text(5, 80), rejected: text(5, 80) })),
+    lines(() => ({ prompt: text(20, 60), chosen: text(30, 70), rejected: text(30, 70) })),
   );
 }
 
@@ -132,33 +133,12 @@ const percent = (forecast: number, measured: number | null) =>
     : `${forecast >= measured ? "+" : ""}${(100 * (forecast / measured - 1)).toFixed(1)} %`;
 const MiB = (bytes: number) => Math.round(bytes / 2 ** 20);
 
-const rows: Row[] = [];
-try {
-  writeData();
-  for (const shape of Object.keys(SHAPES)) {
-    const model = writeModel(shape);
-    for (const [task, policy] of Object.entries(TASKS)) {
-      for (const [variant, overrides] of Object.entries(VARIANTS)) {
-        const name = `${shape}/${task}/${variant}`;
-        if (!name.includes(values.only)) continue;
-        const row = run(name, model, policy, overrides);
-        rows.push(row);
-        const { forecast, measured } = row;
-        console.log(
-          `${name}: tensors ${MiB(measured.deviceBytes)} MiB (forecast ${percent(forecast.memory.deviceBytes, measured.deviceBytes)}), process ${MiB(measured.processBytes)} MiB (${percent(forecast.memory.processBytes, measured.processBytes)}), step ${measured.stepSeconds?.toFixed(2)} s (${percent(forecast.time.stepSeconds, measured.stepSeconds)})`,
-        );
-      }
-    }
-  }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
-if (values.out !== undefined) {
+function store(path: string): void {
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   const record = {
     date: new Date().toISOString().slice(0, 10),
     commit,
-    command: `pnpm bench:plan --steps ${values.steps} --out ${values.out}`,
+    command: `pnpm bench:plan --steps ${values.steps} --out ${path}`,
     device:
       rows[0] === undefined
         ? ""
@@ -176,7 +156,29 @@ if (values.out !== undefined) {
       stepSeconds: { forecast: forecast.time.stepSeconds, measured: measured.stepSeconds },
     })),
   };
-  mkdirSync(dirname(values.out), { recursive: true });
-  writeFileSync(values.out, `${JSON.stringify(record, null, 2)}\n`);
-  console.log(`wrote ${values.out}`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `${JSON.stringify(record, null, 2)}\n`);
+}
+
+const rows: Row[] = [];
+try {
+  writeData();
+  for (const shape of Object.keys(SHAPES)) {
+    const model = writeModel(shape);
+    for (const [task, policy] of Object.entries(TASKS)) {
+      for (const [variant, overrides] of Object.entries(VARIANTS)) {
+        const name = `${shape}/${task}/${variant}`;
+        if (!name.includes(values.only)) continue;
+        const row = run(name, model, policy, overrides);
+        rows.push(row);
+        if (values.out !== undefined) store(values.out); // each time: many runs take long
+        const { forecast, measured } = row;
+        console.log(
+          `${name}: tensors ${MiB(measured.deviceBytes)} MiB (forecast ${percent(forecast.memory.deviceBytes, measured.deviceBytes)}), process ${MiB(measured.processBytes)} MiB (${percent(forecast.memory.processBytes, measured.processBytes)}), step ${measured.stepSeconds?.toFixed(2)} s (${percent(forecast.time.stepSeconds, measured.stepSeconds)})`,
+        );
+      }
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
 }
