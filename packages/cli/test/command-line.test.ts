@@ -40,6 +40,7 @@ const OPTIONS: Record<string, string[]> = {
   ],
   quickstart: ["--out", "--seed", "--fresh", "--fast", "--json"],
   train: ["--resume", "--dry-run", "--json"],
+  plan: ["--json"],
   score: [
     "--model",
     "--adapter",
