@@ -2,7 +2,7 @@
  * Forecasts beside what is then measured: each run is a process of its own that trains a few steps of a model with random
  * weights on rows of realistic lengths, and tells both.
  *
- *   pnpm bench:plan [--steps 6] [--only 14m/sft] [--out bench/results/plan.json]
+ *   pnpm bench:plan [--steps 6] [--only 14m/sft] [--out bench/results/forecast/plan.json]
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

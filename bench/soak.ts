@@ -1,7 +1,7 @@
 /**
  * Many small steps of a whole run: does memory stay flat, do steps stay as fast? RSS is noted every 100 steps.
  *
- *   pnpm bench:soak [--steps 2000] [--out bench/results/soak.json]
+ *   pnpm bench:soak [--steps 2000] [--out bench/results/soak/soak.json]
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -62,7 +62,7 @@ rmSync(folder, { recursive: true, force: true });
 
 const median = (list: number[]) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] as number;
 const half = Math.floor(steps / 2);
-const last = rss.filter(({ step }) => step >= half).map(({ bytes }) => bytes);
+const last = rss.filter(({ step }) => step > half).map(({ bytes }) => bytes);
 const result = {
   date: new Date().toISOString().slice(0, 10),
   commit: execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim(),

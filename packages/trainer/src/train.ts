@@ -88,7 +88,8 @@ class Run {
   readonly #directory: RunDirectory;
   readonly #tokens: number;
   readonly #tokenising: Tokenising;
-  readonly #stepSeconds: number[] = [];
+  /** steps of this session, without the first one, which warms up */
+  readonly #timed = { steps: -1, seconds: 0 };
   /** what the run will need, once it is known */
   forecast: Forecast | null = null;
 
@@ -205,7 +206,7 @@ class Run {
         this.#tokenising.look();
         const event = trainStep(trained, config, counters.step + 1);
         counters.step = event.step;
-        this.#stepSeconds.push(event.seconds);
+        if (++this.#timed.steps > 0) this.#timed.seconds += event.seconds;
         for (const name of Object.keys(event.weights)) {
           counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
         }
@@ -300,11 +301,11 @@ class Run {
   /** Tells what was measured beside what was forecast. */
   #compare(): void {
     if (this.forecast === null) return;
-    const steps = this.#stepSeconds.slice(1); // the first one warms up
+    const { steps, seconds } = this.#timed;
     const measured: Measured = {
       deviceBytes: this.#device.memory().peakBytes,
       processBytes: 1024 * process.resourceUsage().maxRSS,
-      stepSeconds: steps.length === 0 ? null : steps.reduce((sum, one) => sum + one, 0) / steps.length,
+      stepSeconds: steps > 0 ? seconds / steps : null,
     };
     this.#emit({ type: "notice", level: "info", message: measuredLine(measured, this.forecast), measured });
   }
