@@ -99,7 +99,7 @@ function thereAre(names: readonly string[]): string {
 }
 
 function blockFilter({ layers = [], layersPattern }: LoraSettings): Matcher {
-  const before = layersPattern === undefined ? String.raw`[^.]*` : `(?:${layersPattern.join("|")})`;
+  const before = layersPattern === undefined ? "[^.]*" : `(?:${layersPattern.join("|")})`;
   const pattern = regularExpression(String.raw`^.*?\.?${before}\.(\d+)\.`);
   return (name) => layers.includes(Number(pattern.exec(name)?.[1] ?? -1));
 }

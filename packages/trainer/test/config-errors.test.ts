@@ -257,7 +257,7 @@ describe("config errors", () => {
   });
 
   it("names all problems at once, in the order of the file", () => {
-    const text = `version: 1\nmodel: 3\ntypo: 1\nobjectives:\n  sft: { kind: sft, data: d, format: x, batch: 0 }\nseed: -1\ndtype: bfloat16\n`;
+    const text = `version: 1\nmodel: 3\ntypo: 1\nobjectives:\n  sft: { kind: sft, data: d, format: x, batch: 0 }\nseed: -1\ndtype: float16\n`;
     const lines = linesOf(text);
     const starts = [
       "run.yaml:2: model: ",
