@@ -53,7 +53,10 @@ describe("tables", () => {
     writeFileSync(readme, `# Before\n${marks[0]}\nold\n${marks[1]}\nafter\n`);
     writeResults(join(folder, "results/first.json"), file(entry("ours", [1])));
     writeResults(join(folder, "results/second.json"), file(entry("theirs", [2])));
+    const plan = { date: "2026-01-02", commit: "abc", command: "pnpm bench:plan", runs: [] };
+    writeFileSync(join(folder, "results/plan.json"), JSON.stringify(plan));
     expect(writeTables(folder)).toBe(readme);
+    expect(readFileSync(readme, "utf8")).toContain("## plan\n\n2026-01-02, commit abc: `pnpm bench:plan`");
     const text = readFileSync(readme, "utf8");
     expect(text).toMatch(/^# Before\n.*## first.*\| ours \|.*## second.*\| theirs \|.*\nafter\n$/s);
     expect(text).not.toContain("old");
