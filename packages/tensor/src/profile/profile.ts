@@ -25,7 +25,7 @@ export class Profile {
   readonly wrap = (native: NativeDevice): NativeDevice => {
     const wrapped = new Map<string, (...args: never[]) => unknown>();
     return new Proxy(native, {
-      get: (target, name: string & keyof NativeDevice) => {
+      get: (target, name: keyof NativeDevice) => {
         let call = wrapped.get(name);
         if (call === undefined) {
           call = this.#recorded(target, name);
