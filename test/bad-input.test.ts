@@ -407,7 +407,7 @@ describe("outright train", () => {
       code: 0,
       stderr: "warning: b.jsonl: dropped 1 of 13 rows: chosen = rejected (first: 12)\n",
     });
-    expect(dropped.stdout).toContain("dpo: dpo, 12 rows of b.jsonl");
+    expect(dropped.stdout).toContain("dpo: dpo, 13 rows of b.jsonl");
     writeConfig(at, { ...good, out: "kept", objectives: { dpo: { ...objective, identicalPairs: "keep" } } });
     const kept = await command("train", join(at, "run.json"));
     expect(kept).toMatchObject({ code: 0, stderr: "" });

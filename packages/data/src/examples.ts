@@ -107,7 +107,17 @@ async function openCached(
 /** Encoded rows by number: of a cached file, or as they become known. */
 type Rows = Pick<
   GrowingRows,
-  "rows" | "done" | "numbers" | "failure" | "get" | "where" | "look" | "encodeNext" | "startThreads" | "close"
+  | "rows"
+  | "done"
+  | "numbers"
+  | "failure"
+  | "get"
+  | "where"
+  | "look"
+  | "encodeNext"
+  | "finish"
+  | "startThreads"
+  | "close"
 >;
 
 /** Rows that are all on disk. */
@@ -146,6 +156,8 @@ class CachedRows implements Rows {
   }
 
   encodeNext(): void {}
+
+  finish(): void {}
 
   startThreads(): boolean {
     return false;
@@ -212,7 +224,9 @@ export class Examples<Example> {
         countFitted(this.#report, this.#isPlain(row) ? PLAIN : this.#fitted(row), row);
       }
       if (this.#rows.failure !== null) throw this.#rows.failure;
-      if (this.#report.rows === this.rows && this.#report.kept === 0) throw noneLeft(this.path, this.#report);
+      if (this.#report.rows < this.rows) return;
+      if (this.#report.kept === 0) throw noneLeft(this.path, this.#report);
+      this.#rows.finish();
     } catch (error) {
       this.#failure = error as Error;
       throw error;

@@ -118,6 +118,14 @@ export class GrowingRows {
     return this.#reader.where(row);
   }
 
+  /** All rows are known, and good: the file gets its name. */
+  finish(): void {
+    const { key } = this.#place ?? {};
+    if (!this.#writes || key === undefined) return;
+    this.#tryWriting(() => this.#writer?.finish(key, this.numbers));
+    this.#writes = false;
+  }
+
   close(): void {
     this.#pool?.close();
     this.#pool = null;
@@ -173,10 +181,7 @@ export class GrowingRows {
     const { size, mtimeMs } = statSync(path, { throwIfNoEntry: false }) ?? {};
     if (size !== this.#stamp.size || mtimeMs !== this.#stamp.mtimeMs) {
       this.#failure = new Error(`${path}: the file changed while it was read; start again`);
-      return;
     }
-    const { key } = this.#place ?? {};
-    if (this.#writes && key !== undefined) this.#tryWriting(() => this.#writer?.finish(key, this.numbers));
   }
 
   /** Where the disk is full or may not be written, one line says so, and what was not written stays in memory. */

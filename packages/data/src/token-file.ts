@@ -16,11 +16,12 @@ import {
   readdirSync,
   readSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { threadId } from "node:worker_threads";
 import { NUMBERS } from "./encoded-rows.js";
 
@@ -104,13 +105,15 @@ export class TokenFileWriter {
   readonly #temporary: string;
   readonly #file: number;
   readonly #hash = createHash("sha256");
+  /** the uppermost folder that had to be made */
+  readonly #made: string | undefined;
   #tokens = 0;
   #renamed = false;
 
   /** @throws the system's error where the directory or the file cannot be made */
   constructor(path: string) {
     this.#path = path;
-    mkdirSync(dirname(path), { recursive: true });
+    this.#made = mkdirSync(dirname(path), { recursive: true });
     removeAbandoned(dirname(path));
     this.#temporary = temporaryName(path);
     this.#file = openSync(this.#temporary, "w+");
@@ -148,7 +151,9 @@ export class TokenFileWriter {
   /** Without `finish` nothing is left of the file. */
   close(): void {
     closeSync(this.#file);
-    if (!this.#renamed) rmSync(this.#temporary, { force: true });
+    if (this.#renamed) return;
+    rmSync(this.#temporary, { force: true });
+    if (this.#made !== undefined) removeEmpty(dirname(this.#path), this.#made);
   }
 
   #write(values: Int32Array): void {
@@ -258,6 +263,17 @@ function removeAbandoned(directory: string): void {
     const begun = Date.now() - 1000 * process.uptime();
     const changed = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     if (owner !== process.pid || changed < begun) rmSync(path, { force: true });
+  }
+}
+
+/** Removes `directory` and what is above it up to `top`, as far as they are empty. */
+function removeEmpty(directory: string, top: string): void {
+  try {
+    for (let folder = resolve(directory); folder.length >= resolve(top).length; folder = dirname(folder)) {
+      rmdirSync(folder);
+    }
+  } catch {
+    // Somebody else uses it.
   }
 }
 

@@ -175,7 +175,7 @@ describe("a run whose data is still being tokenised", () => {
     const message = new RegExp(
       `^${path}: row ${ROWS / 2} \\(from 0; line ${ROWS / 2 + 1}\\): \\d+ tokens \\(prompt 2, response \\d+\\), but maxLength is 160; raise maxLength, or set truncate to drop, prompt-left or response-right$`,
     );
-    for (const _ of ["cold", "the ids are in the cache, the error is told again"]) {
+    for (const _ of ["at first", "when it is resumed"]) {
       await expect(run(config("error", single))).rejects.toThrow(message);
     }
     const left = readdirSync(join(root, "error/run"));
