@@ -75,8 +75,9 @@ void gelu(Device& device, const outright_tensor* x, const outright_tensor* y, in
     const Storage* X = check.input<Storage>(x, "x", {count});
     Storage* Y = check.in_place<Storage>(y, "y", {count});
     check.separate();
-    for_elements(device, count, 40,
-                 [&](int64_t i, int64_t n) { store_n(Y + i, gelu_value(load_n(X + i, n), tanh != 0), n); });
+    for_elements(device, count, 40, [&](int64_t i, int64_t n) {
+      store_n(Y + i, gelu_value<Storage>(load_n(X + i, n), tanh != 0), n);
+    });
   });
 }
 
@@ -91,7 +92,7 @@ void gelu_backward(Device& device, const outright_tensor* dy, const outright_ten
     Storage* DX = check.output<Storage>(dx, "dx", {count});
     check.separate();
     for_elements(device, count, 50, [&](int64_t i, int64_t n) {
-      const Vec gradient = load_n(DY + i, n) * gelu_slope(load_n(X + i, n), tanh != 0);
+      const Vec gradient = load_n(DY + i, n) * gelu_slope<Storage>(load_n(X + i, n), tanh != 0);
       store_n(DX + i, accumulate ? load_n(DX + i, n) + gradient : gradient, n);
     });
   });

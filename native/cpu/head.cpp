@@ -78,25 +78,43 @@ Cache<X> cache_of(Check& check, const outright_tensor* cache, int64_t N, int64_t
   return {data, cache->count, N, V};
 }
 
+// Vectors that are worked on together, so that one does not wait for another.
+constexpr int kTogether = 4;
+
 // The partial result of n logits; `keep` (or nullptr) receives their exponentials.
 template <typename X>
 Partial partial_of(const float* z, int64_t n, X* keep) {
-  Vec largest[2] = {splat(-INFINITY), splat(-INFINITY)};
-  int turn = 0;
-  for_vectors(n, [&](int64_t i, int64_t lanes) {
-    const Vec v =
-        lanes == kLanes ? load(z + i) : select(first_lanes(lanes), load_first(z + i, lanes), largest[0]);
-    largest[turn] = max(v, largest[turn]);
-    turn ^= 1;
+  constexpr int64_t kStep = kTogether * kLanes;
+  const int64_t whole = n / kStep * kStep;
+  Vec largest[kTogether];
+  for (Vec& v : largest) v = splat(-INFINITY);
+  for (int64_t i = 0; i < whole; i += kStep) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kTogether; ++j) largest[j] = max(load(z + i + j * kLanes), largest[j]);
+  }
+  for_vectors(n - whole, [&](int64_t i, int64_t lanes) {
+    const Vec v = load_n(z + whole + i, lanes);
+    largest[0] = max(lanes == kLanes ? v : select(first_lanes(lanes), v, largest[0]), largest[0]);
   });
-  const float top = max_lanes(max(largest[0], largest[1])) * kLog2E;
+  const Vec top_lanes = max(max(largest[0], largest[1]), max(largest[2], largest[3]));
+  const float top = max_lanes(top_lanes) * kLog2E;
   const Vec shift = splat(top == -INFINITY ? 0.0f : -top);
-  const float sum = row_sum(n, [&](int64_t i, int64_t lanes) {
-    const Vec weight = exponential<X>(fma(load_n(z + i, lanes), splat(kLog2E), shift));
-    if (keep) store_n(keep + i, weight, lanes);
-    return lanes == kLanes ? weight : select(first_lanes(lanes), weight, Vec{});
+
+  Vec sums[kTogether] = {};
+  for (int64_t i = 0; i < whole; i += kStep) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kTogether; ++j) {
+      const Vec weight = exponential<X>(fma(load(z + i + j * kLanes), splat(kLog2E), shift));
+      if (keep) store_normal(keep + i + j * kLanes, weight);
+      sums[j] += weight;
+    }
+  }
+  for_vectors(n - whole, [&](int64_t i, int64_t lanes) {
+    const Vec weight = exponential<X>(fma(load_n(z + whole + i, lanes), splat(kLog2E), shift));
+    if (keep) store_n(keep + whole + i, weight, lanes);
+    sums[0] += lanes == kLanes ? weight : select(first_lanes(lanes), weight, Vec{});
   });
-  return {top, sum};
+  return {top, sum_lanes((sums[0] + sums[1]) + (sums[2] + sums[3]))};
 }
 
 // Scratch of one thread: a tile's packed weights, one block of its logits, and what the product needs.
@@ -176,18 +194,30 @@ struct ActiveRows {
   int64_t count() const { return static_cast<int64_t>(rows.size()); }
 };
 
+// Calls body(i) for whole vectors of a row, then tail(i, lanes) for the rest.
+template <typename Body, typename Tail>
+void for_row(int64_t n, const Body& body, const Tail& tail) {
+  int64_t i = 0;
+#pragma GCC unroll 4
+  for (; i + kLanes <= n; i += kLanes) body(i);
+  if (i < n) tail(i, n - i);
+}
+
 // dz[i] = scale e[i] for the exponentials of a row that the cache holds.
 template <typename X>
 void scale_row(const X* e, int64_t n, float scale, X* dz) {
-  for_vectors(n, [&](int64_t i, int64_t lanes) { store_n(dz + i, load_n(e + i, lanes) * scale, lanes); });
+  for_row(
+      n, [&](int64_t i) { store_normal(dz + i, load(e + i) * scale); },
+      [&](int64_t i, int64_t lanes) { store_n(dz + i, load_n(e + i, lanes) * scale, lanes); });
 }
 
 // dz[i] = -g exp(z[i] - lse) for a row of logits.
 template <typename X>
 void gradient_row(const float* z, int64_t n, float lse, float g, X* dz) {
-  for_vectors(n, [&](int64_t i, int64_t lanes) {
-    store_n(dz + i, exponential<X>((load_n(z + i, lanes) - lse) * kLog2E) * -g, lanes);
-  });
+  const auto gradient = [&](Vec logits) { return exponential<X>((logits - lse) * kLog2E) * -g; };
+  for_row(
+      n, [&](int64_t i) { store_normal(dz + i, gradient(load(z + i))); },
+      [&](int64_t i, int64_t lanes) { store_n(dz + i, gradient(load_n(z + i, lanes)), lanes); });
 }
 
 struct Statistics {

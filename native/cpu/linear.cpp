@@ -39,7 +39,7 @@ struct Epilogue {
         if (accumulate) value += load_n(y + at + j, lanes);
         store_n(y + at + j, value, lanes);
         // Of the rounded number, so that the result is that of the two operations one after the other.
-        if (activated) store_n(activated + at + j, gelu_value(load_n(y + at + j, lanes), tanh), lanes);
+        if (activated) store_n(activated + at + j, gelu_value<X>(load_n(y + at + j, lanes), tanh), lanes);
       });
     }
   }
@@ -91,6 +91,51 @@ void add_column_sums(Device& device, const X* dy, float* db, int64_t M, int64_t 
           sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
         }
       });
+}
+
+// dw[N,K] += dy[M,N]^T x[M,K], kTokens rows at a time: both operands are packed once, by all threads, and
+// then shared by all tiles.
+template <typename X>
+void add_weight_gradients(Device& device, const X* dy, const X* x, float* dw, int64_t M, int64_t N,
+                          int64_t K) {
+  constexpr int64_t kTokens = 512 * matmul::kPerUnit<X>;
+  // Columns that one task packs: whole register tiles high on the left, whole panels wide on the right.
+  constexpr int64_t kHigh = 8 * matmul::kTileRows;
+  constexpr int64_t kWide = 2 * matmul::kPanel;
+  const int64_t high_strips = ceil_div(N, kHigh);
+  const int64_t wide_strips = ceil_div(K, kWide);
+  const int64_t deep = std::min(M, kTokens);
+  const int64_t left_size = aligned(matmul::units<X>(deep) * N);
+  float* left = device.reserve_shared(left_size + matmul::packed_size<X>(K, deep));
+  float* right = left + left_size;
+  const Grid grid(N, K, 1);
+  for (int64_t first = 0; first < M; first += kTokens) {
+    const int64_t m = std::min(kTokens, M - first);
+    const int64_t depth = matmul::units<X>(m);
+    device.pool.run(
+        high_strips + wide_strips, 4.0 * static_cast<double>(m * (N + K)), [&](int64_t task, int) {
+          if (task < high_strips) {
+            const Range strip = part(task, kHigh, N);
+            matmul::pack_left(strip.size(), m, dy + first * N + strip.begin, N, left + strip.begin * depth);
+          } else {
+            const Range strip = part(task - high_strips, kWide, K);
+            matmul::pack_nn(strip.size(), m, x + first * K + strip.begin, K, right + strip.begin * depth);
+          }
+        });
+    device.pool.run(grid.tiles, product_work(m, N, K), [&](int64_t tile, int) {
+      const Range rows = grid.row(tile);
+      const Range columns = grid.column(tile);
+      // strip by strip of the left operand, each [unit][its columns]
+      for (int64_t row = rows.begin; row < rows.end;) {
+        const Range strip = part(row / kHigh, kHigh, N);
+        const int64_t end = std::min(rows.end, strip.end);
+        matmul::multiply_packed<X>(end - row, columns.size(), m,
+                                   left + strip.begin * depth + row - strip.begin, strip.size(),
+                                   right + columns.begin * depth, dw + row * K + columns.begin, K, true);
+        row = end;
+      }
+    });
+  }
 }
 
 template <typename X>
@@ -175,14 +220,7 @@ void linear_backward_weight(Device& device, const outright_tensor* dy, const out
     float* DB = check.optional_output(db, "db", {N});
     check.separate();
 
-    const Grid grid(N, K, 1);
-    device.reserve_threads(matmul::tn_scratch<X>(grid.column_step, M));
-    device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
-      const Range rows = grid.row(tile);
-      const Range columns = grid.column(tile);
-      matmul::multiply_tn(rows.size(), columns.size(), M, gradients + rows.begin, N, from + columns.begin, K,
-                          DW + rows.begin * K + columns.begin, K, true, device.thread_scratch(thread));
-    });
+    add_weight_gradients(device, gradients, from, DW, M, N, K);
     if (DB) add_column_sums(device, gradients, DB, M, N);
   });
 }

@@ -38,6 +38,8 @@ template <int degree>
 inline Vec exp2_small(Vec x) {
   static_assert(degree == 4 || degree == 5);
 #if defined(__AVX512F__)
+  // Far below, where the result is zero anyway, so that -inf needs no case of its own; a NaN stays one.
+  x = (Vec)_mm512_maskz_max_ps(0xffff, _mm512_set1_ps(-200.0f), (__m512)x);
   const Vec n =
       (Vec)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 #else
@@ -60,10 +62,7 @@ inline Vec exp2_small(Vec x) {
   }
   p = fma(p, r, splat(1.0f));
 #if defined(__AVX512F__)
-  const Vec scaled = (Vec)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)n);
-  return (Vec)_mm512_mask_mov_ps((__m512)scaled,
-                                 _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-125.0f), _CMP_LT_OQ),
-                                 _mm512_setzero_ps());
+  return (Vec)_mm512_maskz_scalef_ps(0xffff, (__m512)p, (__m512)n);
 #else
   const IntVec exponent = (IntVec)(n + kRound) - (IntVec)kRound;
   return select(x < -125.0f, Vec{}, p * (Vec)((exponent + 127) << 23));

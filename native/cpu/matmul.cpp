@@ -298,6 +298,18 @@ void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const fl
 }
 
 template <typename X>
+void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* to) {
+  pack_columns(n, k, a, lda, n, to);
+}
+
+template <typename X>
+void multiply_packed(int64_t m, int64_t n, int64_t k, const float* left, int64_t stride, const float* panels,
+                     float* c, int64_t ldc, bool accumulate) {
+  multiply_block<X>(m, n, units<X>(k), {reinterpret_cast<const char*>(left), 4, stride * 4}, panels,
+                    units<X>(k) * kPanel, c, ldc, accumulate, false);
+}
+
+template <typename X>
 int64_t tn_scratch(int64_t n, int64_t k) {
   const int64_t deep = std::min(units<X>(k), kDepth + 8) * kPerUnit<X>;
   return packed_size<X>(kBlockRows, deep) + packed_size<X>(n, deep);
@@ -337,14 +349,17 @@ const char* description() {
 #endif
 }
 
-#define OUTRIGHT_INSTANTIATE(X)                                                                          \
-  template void pack_nt<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
-  template void pack_nn<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
-  template int64_t left_scratch<X>(int64_t);                                                             \
-  template int64_t tn_scratch<X>(int64_t, int64_t);                                                      \
-  template void multiply<X>(int64_t, int64_t, int64_t, const X*, int64_t, const float*, float*, int64_t, \
-                            bool, float*);                                                               \
-  template void multiply_tn<X>(int64_t, int64_t, int64_t, const X*, int64_t, const X*, int64_t, float*,  \
+#define OUTRIGHT_INSTANTIATE(X)                                                                            \
+  template void pack_nt<X>(int64_t, int64_t, const X*, int64_t, float*);                                   \
+  template void pack_nn<X>(int64_t, int64_t, const X*, int64_t, float*);                                   \
+  template void pack_left<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
+  template void multiply_packed<X>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, float*, \
+                                   int64_t, bool);                                                         \
+  template int64_t left_scratch<X>(int64_t);                                                               \
+  template int64_t tn_scratch<X>(int64_t, int64_t);                                                        \
+  template void multiply<X>(int64_t, int64_t, int64_t, const X*, int64_t, const float*, float*, int64_t,   \
+                            bool, float*);                                                                 \
+  template void multiply_tn<X>(int64_t, int64_t, int64_t, const X*, int64_t, const X*, int64_t, float*,    \
                                int64_t, bool, float*)
 OUTRIGHT_INSTANTIATE(float);
 OUTRIGHT_INSTANTIATE(bfloat16);

@@ -49,6 +49,15 @@ void pack_nt(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels);
 template <typename X>
 void pack_nn(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels);
 
+// Columns [0, n) of a[k,n] as units[units<X>(k)][n], what multiply_packed() takes as its left operand
+// transposed.
+template <typename X>
+void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* units);
+// C[m,n] (+)= A[k,m]^T B for columns packed by pack_left(), `stride` floats from unit to unit, and B packed
+template <typename X>
+void multiply_packed(int64_t m, int64_t n, int64_t k, const float* units, int64_t stride, const float* panels,
+                     float* c, int64_t ldc, bool accumulate);
+
 // Floats of scratch that multiply() and multiply_tn() need for a left operand over k.
 template <typename X>
 int64_t left_scratch(int64_t k);

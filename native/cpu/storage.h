@@ -110,6 +110,18 @@ inline void store_n(bfloat16* p, Vec v, int64_t n) {
     store_first(p, v, n);
 }
 
+// store() for numbers of which the subnormal ones do not matter: the processor's own rounding takes those as
+// zero.
+inline void store_normal(float* p, Vec v) { store(p, v); }
+inline void store_normal(bfloat16* p, Vec v) {
+#if defined(__AVX512BF16__)
+  const __m256bh half = _mm512_cvtneps_pbh((__m512)v);
+  std::memcpy(p, &half, sizeof half);
+#else
+  store(p, v);
+#endif
+}
+
 // Calls body(X{}) with the storage type of a tensor. Anything but bfloat16 counts as float32: the checks of
 // the arguments then say what is wrong with it.
 template <typename Body>

@@ -125,7 +125,7 @@ std::string CheckSameMask(const Device& device, int32_t storage) {
   const Draw draw{0.4, 3};
   const std::vector<bool> mask = Mask(device, storage, kCount, draw);
   for (const int threads : {1, 2, 3}) {
-    const Device other(device.api(), threads, "");
+    const Device other(device.api(), threads);
     if (Mask(other, storage, kCount, draw) != mask)
       return "another mask with " + std::to_string(threads) + " threads";
   }

@@ -105,7 +105,7 @@ std::string CheckBits(const Device& device) {
   const Data data = RandomData(kCount);
   const std::vector<double> first = Update(device, OUTRIGHT_BFLOAT16, data, {});
   for (const int threads : {1, 2, 3}) {
-    const Device other(device.api(), threads, "");
+    const Device other(device.api(), threads);
     if (Update(other, OUTRIGHT_BFLOAT16, data, {}) != first)
       return "other bits with " + std::to_string(threads) + " threads";
   }

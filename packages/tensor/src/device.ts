@@ -9,7 +9,7 @@ export class Device {
    * Most bytes in which the log-prob head keeps exponentials of its logits from the forward to the backward pass; the
    * rest of the vocabulary is computed again. 0 keeps none.
    */
-  headCacheBytes = 256 * 2 ** 20;
+  headCacheBytes = 128 * 2 ** 20;
 
   private constructor(native: NativeDevice) {
     this.native = native;
