@@ -303,7 +303,7 @@ const cases: Case[] = [
     changedFile("config.json", (bytes) =>
       changedJson(bytes, (json) => Object.assign(json, { num_hidden_layers: 1 })),
     ),
-    /model.*: .*a tensor "model\.layers\.1\.[^"]*" that this architecture does not have/,
+    /model.*: .*a tensor "model\.layers\.1\.[^"]*" that config\.json has no place for/,
   ],
   [
     "token ids beyond the vocabulary",

@@ -68,29 +68,29 @@ void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, cons
   });
 }
 
-// db[n] += sum_m dy[m, n]: groups of rows in float32, the groups in float64, in order of m.
+// db[n] += sum_m dy[m, n] in float64, in order of m.
 template <typename X>
 void add_column_sums(Device& device, const X* dy, float* db, int64_t M, int64_t N) {
-  constexpr int64_t kColumns = 4 * kLanes;
-  constexpr int64_t kGroup = 16;
-  device.pool.run(
-      ceil_div(N, kColumns), static_cast<double>(M) * static_cast<double>(N), [&](int64_t tile, int) {
-        const Range columns = part(tile, kColumns, N);
-        double sums[kColumns] = {};
-        for (int64_t first = 0; first < M; first += kGroup) {
-          float group[kColumns] = {};
-          for (int64_t m = first; m < std::min(M, first + kGroup); ++m)
-            for_vectors(columns.size(), [&](int64_t n, int64_t lanes) {
-              store_n(group + n, load_n(group + n, lanes) + load_n(dy + m * N + columns.begin + n, lanes),
-                      lanes);
-            });
-          for (int64_t n = 0; n < columns.size(); ++n) sums[n] += static_cast<double>(group[n]);
-        }
-        for (int64_t n = 0; n < columns.size(); ++n) {
-          float& sum = db[columns.begin + n];
-          sum = static_cast<float>(static_cast<double>(sum) + sums[n]);
-        }
-      });
+  typedef double Wide __attribute__((vector_size(kLanes * sizeof(double))));
+  constexpr int64_t kVectors = 4;
+  constexpr int64_t kColumns = kVectors * kLanes;
+  device.pool.run(ceil_div(N, kColumns), 2.0 * static_cast<double>(M) * static_cast<double>(N),
+                  [&](int64_t tile, int) {
+                    const Range columns = part(tile, kColumns, N);
+                    Wide sums[kVectors] = {};
+                    for (int64_t m = 0; m < M; ++m) {
+                      const X* row = dy + m * N + columns.begin;
+                      for (int64_t j = 0; j < kVectors; ++j) {
+                        const int64_t lanes = std::clamp<int64_t>(columns.size() - j * kLanes, 0, kLanes);
+                        if (lanes > 0)
+                          sums[j] += __builtin_convertvector(load_n(row + j * kLanes, lanes), Wide);
+                      }
+                    }
+                    for (int64_t n = 0; n < columns.size(); ++n) {
+                      float& sum = db[columns.begin + n];
+                      sum = static_cast<float>(static_cast<double>(sum) + sums[n / kLanes][n % kLanes]);
+                    }
+                  });
 }
 
 // dw[N,K] += dy[M,N]^T x[M,K], kTokens rows at a time: both operands are packed once, by all threads, and

@@ -55,6 +55,7 @@ describe("opening", () => {
       environment: join(dir, "environment.json"),
       checkpoints: join(dir, "checkpoints"),
       model: join(dir, "model"),
+      adapter: join(dir, "adapter"),
       report: join(dir, "report.html"),
     });
     expect(run.latestCheckpoint()).toEqual({ step: null, notices: [] });

@@ -24,18 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** What scripts rely on: taking one away, or changing its meaning, needs a new major version. */
 const OPTIONS: Record<string, string[]> = {
   bench: [
-    ...[
-      "--suite",
-      "--shape",
-      "--dtype",
-      "--kind",
-      "--steps",
-      "--threads",
-      "--matmul",
-      "--lora",
-      "--profile",
-      "--data",
-    ],
+    ...["--suite", "--shape", "--dtype", "--kind", "--steps", "--threads", "--lora", "--profile", "--data"],
     ...["--python", "--no-peer", "--allocator", "--micro-batch", "--trl", "--out", "--compare", "--table"],
   ],
   quickstart: ["--out", "--seed", "--fresh", "--fast", "--json"],

@@ -27,7 +27,7 @@ function config(out: string): RunConfigInput {
     kind: "sft",
     data: join(folder, "sft.jsonl"),
     format: "prompt-response",
-    batch: 4000,
+    batch: 20_000,
   } as const;
   return {
     model: MODEL,

@@ -152,7 +152,6 @@ class Run {
           tokenizerFrom: chain.tokenizer,
         });
       }
-      this.#compare();
       trained.optimizer.dispose();
       return result;
     } catch (error) {
@@ -192,6 +191,7 @@ class Run {
       const end = (reason: "finished" | "stopped"): TrainResult => {
         save();
         const { step, seconds, stepsPerObjective } = counters;
+        this.#compare();
         write({ type: "end", step, reason, seconds, stepsPerObjective });
         metrics.flush();
         return { out: config.out, reason, step, losses, seconds };
