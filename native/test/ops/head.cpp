@@ -75,6 +75,51 @@ void FillBackward(Case& c, const HeadShape& s, std::vector<double> h, std::vecto
   c.work = {(frozen ? 2.0 : 3.0) * s.Flops(), 2.0 * c.Bytes(s.Read())};
 }
 
+// Forward and backward with a cache between them that holds `share` of all that is useful.
+outright_status RunWithCache(const Call& a, const HeadShape& s, double share, bool accumulate) {
+  const outright_backend& api = a.api;
+  const int32_t dtype = a("h")->dtype;
+  int64_t count = 0;
+  outright_status status = api.head_cache_count(a.device, dtype, s.N, s.D, s.V, INT64_MAX / 8, &count);
+  if (status != OUTRIGHT_OK) return status;
+  outright_tensor cache{}, logp{}, lse{};
+  const auto allocate = [&](outright_tensor& tensor, int32_t type, int64_t elements) {
+    if (status == OUTRIGHT_OK) status = api.alloc(a.device, type, elements, &tensor);
+  };
+  allocate(cache, dtype, static_cast<int64_t>(share * static_cast<double>(count)));
+  allocate(logp, OUTRIGHT_FLOAT32, s.N);
+  allocate(lse, OUTRIGHT_FLOAT32, s.N);
+  if (status == OUTRIGHT_OK)
+    status = api.logprob_head(a.device, a("h"), a("w"), a("targets"), &logp, &lse, &cache, s.N, s.D, s.V);
+  if (status == OUTRIGHT_OK)
+    status = api.logprob_head_backward(a.device, a("h"), a("w"), a("targets"), a("lse"), a("logp"), a("g"),
+                                       &cache, a("dh"), a("dw"), s.N, s.D, s.V, accumulate);
+  for (const outright_tensor* tensor : {&cache, &logp, &lse})
+    if (tensor->data) api.free(a.device, tensor);
+  return status;
+}
+
+void AddCached(Suite& suite, const HeadShape& s) {
+  for (const double share : {0.0, 0.6, 1.0}) {
+    for (const bool frozen : {false, true}) {
+      const std::string name =
+          s.Name() + ", cache of " + std::to_string(static_cast<int>(100 * share)) + " %";
+      suite.Add("logprob_head_backward", name + (frozen ? " frozen" : ""), [=](Case& c, Random& r) {
+        FillBackward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V), r.Normal(s.N), r, true,
+                     frozen);
+        c.run = [=](const Call& a) { return RunWithCache(a, s, share, true); };
+        c.derivatives.clear();
+        if (!c.InBfloat16()) return;
+        // The exponentials are rounded once more, on their way through the cache.
+        for (const char* output : {"dh", "dw"}) {
+          c.Find(output).tolerance.normalised *= 2;
+          c.Find(output).tolerance.worst *= 2;
+        }
+      });
+    }
+  }
+}
+
 void AddShape(Suite& suite, const HeadShape& s, bool light) {
   suite.Add("logprob_head", s.Name(), [=](Case& c, Random& r) {
     FillForward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V));
@@ -289,6 +334,9 @@ void AddFamilies(Suite& suite) {
 }  // namespace
 
 void AddHead(Suite& suite) {
+  for (const HeadShape& s : std::vector<HeadShape>{{7, 64, 31}, {1, 123, 512}, {33, 8, 1131}})
+    AddCached(suite, s);
+  if (!suite.quick) AddCached(suite, {300, 40, 2100});
   for (const HeadShape& s :
        std::vector<HeadShape>{{7, 64, 31}, {0, 8, 31}, {1, 1, 1}, {5, 1, 2}, {1, 123, 512}, {33, 8, 131}}) {
     AddShape(suite, s, true);

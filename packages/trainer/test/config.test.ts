@@ -67,6 +67,7 @@ describe("parseConfig", () => {
       maxLength: 2048,
       truncate: "error",
       recompute: "none",
+      headCache: 128,
       tokensPerMicroBatch: "auto",
       order: "shuffle",
       optimizer: {
@@ -269,6 +270,7 @@ describe("the format", () => {
       "evaluate.every",
       "evaluate.holdout",
       "evaluate.rows",
+      "headCache",
       "init",
       "lora",
       "lora.alpha",

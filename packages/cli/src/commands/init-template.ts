@@ -73,4 +73,5 @@ dtype: float32                  # float32 | bfloat16: of weights and activations
 threads: 0                      # 0 = one per physical core
 tokensPerMicroBatch: auto       # tokens that go through the model at once; less saves memory
 recompute: none                 # none | attention | block: computed again in the backward pass; saves memory, costs time, changes no bit
+headCache: 128                  # MiB that the output head keeps for the backward pass; 0 = none, computes it again
 `;

@@ -306,6 +306,9 @@ export const configSchema = z
       .describe(
         "What the backward pass computes again instead of keeping it: none, attention (what goes into it), or block (all but each block's input). Saves memory, costs time, changes no bit.",
       ),
+    headCache: countOrZero(
+      "Most MiB in which the output head keeps results of its forward pass for the backward pass; the rest of the vocabulary is computed again. 0 keeps none. Changes only the rounding.",
+    ).default(128),
     order: z
       .enum(["shuffle", "file"])
       .default("shuffle")

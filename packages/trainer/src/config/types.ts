@@ -135,6 +135,8 @@ export interface RunConfig {
   tokensPerMicroBatch: number | "auto";
   /** what the backward pass computes again instead of keeping it */
   recompute: "none" | "attention" | "block";
+  /** most MiB that the head keeps from its forward to its backward pass */
+  headCache: number;
   order: "shuffle" | "file";
   optimizer: OptimizerConfig;
   schedule: ScheduleConfig;

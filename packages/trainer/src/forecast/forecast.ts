@@ -102,7 +102,7 @@ export function forecastRun(context: ForecastContext): Forecast {
   };
 }
 
-/** Settings that save memory and change no result, or only in the last bits. */
+/** Settings that save memory and change no result, or only its rounding. */
 function alternatives(config: RunConfig): { setting: string; changes: Partial<RunConfig> }[] {
   const tokens = Math.floor(microBatchTokens(config.tokensPerMicroBatch) / 2);
   return [
@@ -112,6 +112,10 @@ function alternatives(config: RunConfig): { setting: string; changes: Partial<Ru
     ...(config.recompute === "block"
       ? []
       : [{ setting: "--recompute block", changes: { recompute: "block" as const } }]),
+    ...(config.headCache === 0 ? [] : [{ setting: "--headCache 0", changes: { headCache: 0 } }]),
+    ...(config.dtype === "bfloat16"
+      ? []
+      : [{ setting: "--dtype bfloat16", changes: { dtype: "bfloat16" as const } }]),
     { setting: `--tokensPerMicroBatch ${tokens}`, changes: { tokensPerMicroBatch: tokens } },
   ];
 }

@@ -69,7 +69,7 @@ export function simulate(
 ): Simulation {
   const meter = new Meter(like);
   meter.label("weights");
-  meter.device.headCacheBytes = like.headCacheBytes;
+  meter.device.headCacheBytes = config.headCache * 2 ** 20;
   const model = modelOf(config, modelConfig, meter.device);
   meter.label("optimizer");
   const optimizer = new AdamW(trainableParameters(model), config.optimizer, config.seed);
