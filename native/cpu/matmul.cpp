@@ -65,9 +65,9 @@ template <typename X>
 inline Vec load_units(const X* p, int64_t count) {
   if constexpr (kPairs<X>) {
     if (count >= 2 * kLanes) return load(reinterpret_cast<const float*>(p));
-    alignas(64) uint16_t lanes[2 * kLanes] = {};
+    float lanes[kLanes] = {};
     std::memcpy(lanes, p, static_cast<size_t>(count) * sizeof(X));
-    return load(reinterpret_cast<const float*>(lanes));
+    return load(lanes);
   } else {
     return load_n(p, std::min<int64_t>(count, kLanes));
   }

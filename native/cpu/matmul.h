@@ -33,7 +33,8 @@ inline constexpr int64_t kPerUnit<bfloat16> = 2;
 #endif
 template <typename X>
 constexpr int64_t units(int64_t k) {
-  return (k + kPerUnit<X> - 1) / kPerUnit<X>;
+  constexpr int64_t each = kPerUnit<X>;
+  return (k + each - 1) / each;
 }
 
 // ---- packed right operands: floats of n columns over k, and how to fill them ----

@@ -8,12 +8,8 @@ export interface MeteredBuffer {
   data: Int32Array | null;
 }
 
-/** Arguments of a recorded call; buffers in place of handles. */
-export type CallArgument =
-  | MeteredBuffer
-  | readonly CallArgument[]
-  | Readonly<Record<string, unknown>>
-  | unknown;
+/** An argument of a recorded call: a buffer (MeteredBuffer) in place of a handle, a list of such, or as it was given. */
+export type CallArgument = unknown;
 
 /** Where the number of rows stands among a call's arguments: time grows with it, everything else is the call's kind. */
 const ROWS: Readonly<Record<string, number>> = {
