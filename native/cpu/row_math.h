@@ -23,16 +23,21 @@ inline void store_n(float* p, Vec v, int64_t n) {
     store_first(p, v, n);
 }
 
-// Sum over d of term(d, n), a vector that is zero beyond its n elements.
+// Sum over d of term(d, n), a vector that is zero beyond its n elements: 32 partial sums, whatever the width
+// of a vector, so that all variants are equally exact.
 template <typename Term>
 inline float row_sum(int64_t D, const Term& term) {
-  Vec sums[2] = {};
-  int turn = 0;
-  for_vectors(D, [&](int64_t d, int64_t n) {
-    sums[turn] += term(d, n);
-    turn ^= 1;
-  });
-  return sum_lanes(sums[0] + sums[1]);
+  constexpr int kChains = 32 / kLanes;
+  Vec sums[kChains] = {};
+  int64_t d = 0;
+  for (; d + kChains * kLanes <= D; d += kChains * kLanes) {
+#pragma GCC unroll 8
+    for (int c = 0; c < kChains; ++c) sums[c] += term(d + c * kLanes, int64_t{kLanes});
+  }
+  for (int c = 0; d < D; d += kLanes, ++c) sums[c] += term(d, std::min<int64_t>(kLanes, D - d));
+  for (int half = kChains / 2; half > 0; half /= 2)
+    for (int c = 0; c < half; ++c) sums[c] += sums[c + half];
+  return sum_lanes(sums[0]);
 }
 
 }  // namespace outright::cpu
