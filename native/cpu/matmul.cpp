@@ -64,10 +64,10 @@ inline void transpose(Vec (&rows)[kLanes]) {
 template <typename X>
 inline Vec load_units(const X* p, int64_t count) {
   if constexpr (kPairs<X>) {
-    if (count >= 2 * kLanes) return load(reinterpret_cast<const float*>(p));
-    float lanes[kLanes] = {};
-    std::memcpy(lanes, p, static_cast<size_t>(count) * sizeof(X));
-    return load(lanes);
+    // By copying, since bfloat16 need not be aligned to units.
+    Vec lanes = {};
+    std::memcpy(&lanes, p, static_cast<size_t>(std::min<int64_t>(count, 2 * kLanes)) * sizeof(X));
+    return lanes;
   } else {
     return load_n(p, std::min<int64_t>(count, kLanes));
   }
