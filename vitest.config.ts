@@ -14,7 +14,8 @@ export default defineConfig({
     server: { deps: { external: [/\/packages\/[^/]+\/dist\//, /\/bench\/dist\//, /\/native\//] } },
     // Kernels use all cores by themselves; more files at once would only slow one another down.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Against tests that hang; a busy machine may take many times as long as an idle one.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });
