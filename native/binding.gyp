@@ -5,7 +5,9 @@
     "cpu_sources": [
       "cpu/activation.cpp",
       "cpu/allocator.cpp",
-      "cpu/attention.cpp",
+      "cpu/attention_backward.cpp",
+      "cpu/attention_forward.cpp",
+      "cpu/attention_shape.cpp",
       "cpu/cast.cpp",
       "cpu/device.cpp",
       "cpu/dropout.cpp",
