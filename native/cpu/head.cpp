@@ -34,7 +34,7 @@ double work(int64_t N, int64_t D, int64_t V) {
 
 template <typename X>
 Vec exponential(Vec x) {
-  return exp2_small < sizeof(X) == 2 ? 4 : 5 > (x);
+  return exp2_small<(sizeof(X) == 2 ? 4 : 5)>(x);
 }
 
 // What one tile of logits says about a row, in units of log2: sum of 2^(z log2 e - max). A tile of -inf only

@@ -275,7 +275,7 @@ export const configSchema = z
       .enum(["float32", "bfloat16"])
       .default("float32")
       .describe(
-        "Of weights and activations. bfloat16 is about twice as fast where the processor multiplies it (doctor tells) and takes half the memory for them; losses, gradients of weights, moments and the weights that the optimizer updates stay float32.",
+        "Of weights and activations. bfloat16 is faster where the processor multiplies it (doctor tells) and takes half the memory for them; losses, gradients of weights, moments and the weights that the optimizer updates stay float32.",
       ),
     threads: countOrZero("Worker threads; 0 = one per physical core. Changes no result.").default(0),
     seed: countOrZero("Of everything random: shuffles, draws of the policy, random weights.").default(42),
