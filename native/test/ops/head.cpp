@@ -109,12 +109,6 @@ void AddCached(Suite& suite, const HeadShape& s) {
                      frozen);
         c.run = [=](const Call& a) { return RunWithCache(a, s, share, true); };
         c.derivatives.clear();
-        if (!c.InBfloat16()) return;
-        // The exponentials are rounded once more, on their way through the cache.
-        for (const char* output : {"dh", "dw"}) {
-          c.Find(output).tolerance.normalised *= 2;
-          c.Find(output).tolerance.worst *= 2;
-        }
       });
     }
   }
