@@ -15,17 +15,15 @@ inline constexpr float kGeluCubic = 0.044715f;
 // normal() to 1e-7 of absolute error (Abramowitz and Stegun, 7.1.26): more than bfloat16 tells apart, and a
 // third of the arithmetic.
 inline Normal short_normal(Vec x) {
-  x = select(x > 20.0f, splat(20.0f), x);
-  x = select(x < -20.0f, splat(-20.0f), x);
-  const Vec a = select(x < 0.0f, -x, x);
-  const Vec t = 1.0f / fma(a, splat(0.23164189f), splat(1.0f));
-  Vec p = splat(1.061405429f);
-  p = fma(p, t, splat(-1.453152027f));
-  p = fma(p, t, splat(1.421413741f));
-  p = fma(p, t, splat(-0.284496736f));
-  p = fma(p, t, splat(0.254829592f));
-  const Vec gauss = exp2_small<5>(x * x * -0.72134752f);
-  const Vec half = 0.5f * p * t * gauss;
+  const Vec a = min(splat(20.0f), absolute(x));
+  const Vec t = quick_reciprocal(fma(a, splat(0.23164189f), splat(1.0f)));
+  Vec p = splat(0.5f * 1.061405429f);
+  p = fma(p, t, splat(0.5f * -1.453152027f));
+  p = fma(p, t, splat(0.5f * 1.421413741f));
+  p = fma(p, t, splat(0.5f * -0.284496736f));
+  p = fma(p, t, splat(0.5f * 0.254829592f));
+  const Vec gauss = exp2_small<4>(a * a * -0.72134752f);
+  const Vec half = p * t * gauss;
   return {gauss * 0.39894228040143268f, select(x < 0.0f, half, 1.0f - half)};
 }
 

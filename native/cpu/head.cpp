@@ -21,9 +21,11 @@ namespace outright::cpu {
 namespace {
 
 constexpr int64_t kColumns = matmul::kBlockColumns;  // of a tile of logits
-constexpr int64_t kRowsAtOnce = 4096;                // rows whose partial results are kept at a time
-constexpr int64_t kBlockColumns =
-    8 * kColumns;  // of the vocabulary, whose logit gradients are held at a time
+// Rows of logits made at a time: few, so that their exponentials are taken while the first-level cache holds
+// them. Even, since rows of bfloat16 go in pairs.
+constexpr int64_t kRowsOfLogits = 2 * matmul::kTileRows;
+constexpr int64_t kRowsAtOnce = 4096;            // rows whose partial results are kept at a time
+constexpr int64_t kBlockColumns = 4 * kColumns;  // of the vocabulary; logit gradients of two blocks are held
 
 constexpr double kLn2 = 0.69314718055994530942;
 constexpr float kLog2E = 1.4426950408889634f;
@@ -123,8 +125,8 @@ struct TileScratch {
   int64_t panels, logits, rest;
   explicit TileScratch(int64_t D)
       : panels(aligned(matmul::packed_size<X>(kColumns, D))),
-        logits(aligned(matmul::kBlockRows * kColumns)),
-        rest(matmul::left_scratch<X>(D)) {}
+        logits(aligned(kRowsOfLogits * kColumns)),
+        rest(aligned(matmul::left_scratch<X>(D))) {}
   int64_t size() const { return panels + logits + rest; }
 };
 
@@ -146,8 +148,8 @@ void forward(Device& device, const X* h, const X* w, const int32_t* targets, flo
       float* panels = device.thread_scratch(thread);
       float* logits = panels + sizes.panels;
       matmul::pack_nt(columns.size(), D, w + columns.begin * D, D, panels);
-      for (int64_t block = 0; block < count; block += matmul::kBlockRows) {
-        const int64_t m = std::min(matmul::kBlockRows, count - block);
+      for (int64_t block = 0; block < count; block += kRowsOfLogits) {
+        const int64_t m = std::min(kRowsOfLogits, count - block);
         matmul::multiply(m, columns.size(), D, h + (first + block) * D, D, panels, logits, kColumns, false,
                          logits + sizes.logits);
         for (int64_t i = 0; i < m; ++i) {
@@ -225,33 +227,116 @@ struct Statistics {
   const float *lse, *logp, *g;
 };
 
-// dz[A, kColumns] of all active rows and the columns of one tile.
+// Rows of h and dz that one product of dw sums over, so that what it reads stays in the second-level cache.
 template <typename X>
-void tile_gradients(const ActiveRows<X>& active, const Statistics& of, const Cache<X>& cache, const X* w,
-                    int64_t D, int64_t tile, const Range& columns, X* dz, float* panels,
-                    const TileScratch<X>& sizes) {
-  const bool cached = tile < cache.tiles;
-  float* logits = panels + sizes.panels;
-  if (!cached) matmul::pack_nt(columns.size(), D, w + columns.begin * D, D, panels);
-  for (int64_t block = 0; block < active.count(); block += matmul::kBlockRows) {
-    const int64_t m = std::min(matmul::kBlockRows, active.count() - block);
-    if (!cached)
-      matmul::multiply(m, columns.size(), D, active.h + block * D, D, panels, logits, kColumns, false,
-                       logits + sizes.logits);
-    for (int64_t i = 0; i < m; ++i) {
-      const int64_t n = active.rows[static_cast<size_t>(block + i)];
-      X* row = dz + (block + i) * kColumns;
-      if (cached) {
-        const double shift = static_cast<double>(cache.max(tile, n)) - static_cast<double>(of.lse[n]) / kLn2;
-        scale_row(cache.row(tile, n), columns.size(), static_cast<float>(-std::exp2(shift)) * of.g[n], row);
-      } else {
-        gradient_row(logits + i * kColumns, columns.size(), of.lse[n], of.g[n], row);
-      }
-      // 1 - p at the target, which cancels where p is nearly 1
-      const int64_t target = of.targets[n] - columns.begin;
-      if (target >= 0 && target < columns.size())
-        row[target] = from_float<X>(-std::expm1(of.logp[n]) * of.g[n]);
+constexpr int64_t kRowsOfProduct = 512 * matmul::kPerUnit<X>;
+
+// What one thread needs to turn logits into their gradients.
+template <typename X>
+struct GradientScratch {
+  TileScratch<X> tile;
+  int64_t strips;  // of dz, over the rows of one product
+  GradientScratch(int64_t rows, int64_t D)
+      : tile(D),
+        strips(aligned(
+            matmul::packed_left_size(kColumns, matmul::units<X>(std::min(rows, kRowsOfProduct<X>))))) {}
+  int64_t size() const { return tile.size() + strips; }
+};
+
+// The tile of the vocabulary that a thread works on, and where its logit gradients go.
+template <typename X>
+struct GradientTile {
+  int64_t number;
+  Range columns;
+  X* dz;                    // [A, kColumns]
+  float* panels = nullptr;  // the packed weights of `columns`
+  float* logits = nullptr;  // [kRowsOfLogits, kColumns]
+  float* rest = nullptr;    // for the product
+  float* strips = nullptr;  // dz packed for dw
+};
+
+// Rows [first, first + m) of dz, m <= kRowsOfLogits.
+template <typename X>
+void gradient_rows(const ActiveRows<X>& active, const Statistics& of, const Cache<X>& cache, int64_t D,
+                   const GradientTile<X>& tile, int64_t first, int64_t m) {
+  const int64_t width = tile.columns.size();
+  const bool cached = tile.number < cache.tiles;
+  if (!cached)
+    matmul::multiply(m, width, D, active.h + first * D, D, tile.panels, tile.logits, kColumns, false,
+                     tile.rest);
+  for (int64_t i = 0; i < m; ++i) {
+    const int64_t n = active.rows[static_cast<size_t>(first + i)];
+    X* row = tile.dz + (first + i) * kColumns;
+    if (cached) {
+      const double shift =
+          static_cast<double>(cache.max(tile.number, n)) - static_cast<double>(of.lse[n]) / kLn2;
+      scale_row(cache.row(tile.number, n), width, static_cast<float>(-std::exp2(shift)) * of.g[n], row);
+    } else {
+      gradient_row(tile.logits + i * kColumns, width, of.lse[n], of.g[n], row);
     }
+    // 1 - p at the target, which cancels where p is nearly 1
+    const int64_t target = of.targets[n] - tile.columns.begin;
+    if (target >= 0 && target < width) row[target] = from_float<X>(-std::expm1(of.logp[n]) * of.g[n]);
+  }
+}
+
+// Floats that `rows` rows of h take, packed; also where the panels of the row behind them begin, if that is
+// the first of a product.
+template <typename X>
+int64_t packed_hidden_size(int64_t rows, int64_t D) {
+  return matmul::packed_size<X>(D, rows);
+}
+
+// Neighbouring tiles of the vocabulary whose dz is made at a time, and the first of the tiles of memory that
+// hold it: there are two buffers of a block.
+struct Block {
+  Range columns;
+  int64_t buffer;
+  int64_t tiles() const { return ceil_div(columns.size(), kColumns); }
+};
+
+int64_t tiles_of_block(int64_t V) { return ceil_div(std::min(V, kBlockColumns), kColumns); }
+
+// Floats that the weights of one tile take, packed for dh.
+template <typename X>
+int64_t packed_words_size(int64_t D) {
+  return aligned(matmul::packed_size<X>(D, kColumns));
+}
+
+// Rows of h packed for the products of dw, kRowsOfProduct of them after each other; shared by all tiles.
+template <typename X>
+void pack_hidden(Device& device, const ActiveRows<X>& active, int64_t D, float* panels) {
+  constexpr int64_t kWide = 2 * matmul::kPanel;
+  const int64_t strips = ceil_div(D, kWide);
+  const int64_t blocks = ceil_div(active.count(), kRowsOfProduct<X>);
+  device.pool.run(blocks * strips, 4.0 * static_cast<double>(active.count() * D), [&](int64_t task, int) {
+    const Range rows = part(task / strips, kRowsOfProduct<X>, active.count());
+    const Range columns = part(task % strips, kWide, D);
+    matmul::pack_nn(
+        columns.size(), rows.size(), active.h + rows.begin * D + columns.begin, D,
+        panels + packed_hidden_size<X>(rows.begin, D) + columns.begin * matmul::units<X>(rows.size()));
+  });
+}
+
+// dz of all active rows and the columns of one tile, and if dw is there, dw[columns] += dz^T h.
+template <typename X>
+void tile_gradients(const ActiveRows<X>& active, const Statistics& of, const Cache<X>& cache,
+                    const float* hidden, int64_t D, const GradientTile<X>& tile, float* dw) {
+  const int64_t width = tile.columns.size();
+  for (int64_t block = 0; block < active.count(); block += kRowsOfProduct<X>) {
+    const Range rows{block, std::min(active.count(), block + kRowsOfProduct<X>)};
+    const int64_t depth = matmul::units<X>(rows.size());
+    for (int64_t row = rows.begin; row < rows.end; row += kRowsOfLogits) {
+      const int64_t m = std::min(kRowsOfLogits, rows.end - row);
+      gradient_rows(active, of, cache, D, tile, row, m);
+      if (dw)
+        matmul::pack_left(width, m, tile.dz + row * kColumns, kColumns,
+                          tile.strips + matmul::units<X>(row - rows.begin) * matmul::kTileRows, depth);
+    }
+    if (dw)
+      matmul::multiply_packed<X>(width, D, rows.size(), tile.strips,
+                                 hidden + packed_hidden_size<X>(rows.begin, D), dw + tile.columns.begin * D,
+                                 D, true);
   }
 }
 
@@ -265,57 +350,76 @@ void backward(Device& device, const X* h, const X* w, const Statistics& of, cons
   if (!accumulate && A < N) std::fill_n(dh, N * D, from_float<X>(0.0f));
   if (A == 0) return;
 
-  // Shared, in floats: dz[tile][A, kColumns] in X, dh[A, D] in float32, and the rows of h if some are left
-  // out.
+  // Shared, in floats: dz[tile][A, kColumns] in X, the weights of each tile packed for dh, dh[A, D] in
+  // float32, h packed for dw, and the rows of h if some are left out.
   const auto floats = [](int64_t count) {
     return aligned(ceil_div(count * static_cast<int64_t>(sizeof(X)), 4));
   };
-  const int64_t width = ceil_div(std::min(V, kBlockColumns), kColumns) * kColumns;
-  const int64_t dz_size = floats(A * width);
+  const int64_t buffer_tiles = tiles_of_block(V);
+  const int64_t dz_size = floats(2 * buffer_tiles * A * kColumns);
+  const int64_t words_size = packed_words_size<X>(D);
   const int64_t dh_size = aligned(A * D);
-  float* shared = device.reserve_shared(dz_size + dh_size + (A == N ? 0 : floats(A * D)));
+  const int64_t packed_size = dw ? aligned(packed_hidden_size<X>(A, D)) : 0;
+  float* shared = device.reserve_shared(dz_size + 2 * buffer_tiles * words_size + dh_size + packed_size +
+                                        (A == N ? 0 : floats(A * D)));
   X* dz = reinterpret_cast<X*>(shared);
-  float* dh_rows = shared + dz_size;
+  float* packed_words = shared + dz_size;
+  float* dh_rows = packed_words + 2 * buffer_tiles * words_size;
+  float* packed_hidden = dh_rows + dh_size;
   active.h = h;
   if (A < N) {
-    X* packed = reinterpret_cast<X*>(dh_rows + dh_size);
-    for (int64_t a = 0; a < A; ++a)
-      std::copy_n(h + active.rows[static_cast<size_t>(a)] * D, D, packed + a * D);
-    active.h = packed;
+    X* rows = reinterpret_cast<X*>(packed_hidden + packed_size);
+    for (int64_t a = 0; a < A; ++a) std::copy_n(h + active.rows[static_cast<size_t>(a)] * D, D, rows + a * D);
+    active.h = rows;
   }
   std::fill_n(dh_rows, A * D, 0.0f);
+  if (dw) pack_hidden(device, active, D, packed_hidden);
 
-  const TileScratch<X> sizes(D);
-  const int64_t hidden_columns = std::min(D, kColumns);
-  const int64_t hidden_panels = aligned(matmul::packed_size<X>(hidden_columns, kColumns));
-  device.reserve_threads(std::max({sizes.size(), matmul::tn_scratch<X>(hidden_columns, A),
-                                   hidden_panels + matmul::left_scratch<X>(kColumns)}));
+  const GradientScratch<X> sizes(A, D);
+  device.reserve_threads(std::max(sizes.size(), matmul::left_scratch<X>(kColumns)));
 
-  for (int64_t first = 0; first < V; first += width) {
-    const int64_t here = std::min(width, V - first);
-    const Grid hidden(A, D, 2);
-    device.pool.run(ceil_div(here, kColumns), (dw ? 2 : 1) * work(A, D, here), [&](int64_t i, int thread) {
-      const Range columns = part(first / kColumns + i, kColumns, V);
-      X* tile_dz = dz + i * A * kColumns;
-      float* scratch = device.thread_scratch(thread);
-      tile_gradients(active, of, cache, w, D, columns.begin / kColumns, columns, tile_dz, scratch, sizes);
-      if (!dw) return;
-      for (int64_t d = 0; d < D; d += hidden_columns)
-        matmul::multiply_tn(columns.size(), std::min(hidden_columns, D - d), A, tile_dz, kColumns,
-                            active.h + d, D, dw + columns.begin * D + d, D, true, scratch);
-    });
-    device.pool.run(hidden.tiles, work(A, D, here), [&](int64_t tile, int thread) {
-      const Range rows = hidden.row(tile);
-      const Range columns = hidden.column(tile);
-      float* panels = device.thread_scratch(thread);
-      for (int64_t i = 0; i < ceil_div(here, kColumns); ++i) {
-        const Range words = part(first / kColumns + i, kColumns, V);
-        matmul::pack_nn(columns.size(), words.size(), w + words.begin * D + columns.begin, D, panels);
-        matmul::multiply(rows.size(), columns.size(), words.size(), dz + (i * A + rows.begin) * kColumns,
-                         kColumns, panels, dh_rows + rows.begin * D + columns.begin, D, true,
-                         panels + hidden_panels);
-      }
-    });
+  // dz of tile i of a block, and dw of its words.
+  const auto words = [&](const Block& block, int64_t i, int thread) {
+    float* scratch = device.thread_scratch(thread);
+    const int64_t number = block.columns.begin / kColumns + i;
+    GradientTile<X> tile{number, part(number, kColumns, V), dz + (block.buffer + i) * A * kColumns};
+    tile.panels = scratch;
+    tile.logits = tile.panels + sizes.tile.panels;
+    tile.rest = tile.logits + sizes.tile.logits;
+    tile.strips = tile.rest + sizes.tile.rest;
+    const X* weights = w + tile.columns.begin * D;
+    if (number >= cache.tiles) matmul::pack_nt(tile.columns.size(), D, weights, D, tile.panels);
+    matmul::pack_nn(D, tile.columns.size(), weights, D, packed_words + (block.buffer + i) * words_size);
+    tile_gradients(active, of, cache, packed_hidden, D, tile, dw);
+  };
+  // What the words of a block add to one tile of dh.
+  const Grid hidden(A, D, 2);
+  const auto add_to_hidden = [&](const Block& block, int64_t tile, int thread) {
+    const Range rows = hidden.row(tile);
+    const Range columns = hidden.column(tile);
+    for (int64_t i = 0; i < block.tiles(); ++i) {
+      const int64_t depth = part(i, kColumns, block.columns.size()).size();
+      matmul::multiply(
+          rows.size(), columns.size(), depth, dz + ((block.buffer + i) * A + rows.begin) * kColumns, kColumns,
+          packed_words + (block.buffer + i) * words_size + columns.begin * matmul::units<X>(depth),
+          dh_rows + rows.begin * D + columns.begin, D, true, device.thread_scratch(thread));
+    }
+  };
+  // Threads that find no more words in a block go on with dh of the block before it.
+  Block before{};
+  for (int64_t first = 0; first < V || before.tiles() > 0; first += kBlockColumns) {
+    const Block block{{std::min(first, V), std::min(first + kBlockColumns, V)},
+                      before.buffer == 0 ? buffer_tiles : 0};
+    const int64_t last = before.tiles() > 0 ? hidden.tiles : 0;
+    device.pool.run(block.tiles() + last,
+                    (dw ? 2 : 1) * work(A, D, block.columns.size()) + work(A, D, before.columns.size()),
+                    [&](int64_t task, int thread) {
+                      if (task < block.tiles())
+                        words(block, task, thread);
+                      else
+                        add_to_hidden(before, task - block.tiles(), thread);
+                    });
+    before = block;
   }
   device.pool.run(ceil_div(A, 16), static_cast<double>(A * D), [&](int64_t tile, int) {
     const Range some = part(tile, 16, A);
@@ -392,14 +496,12 @@ void head_workspace_bytes(Device& device, int32_t dtype, int64_t N, int64_t D, i
   check.host(bytes, "bytes", 1);
   with_storage(dtype, [&](auto storage) {
     using X = decltype(storage);
-    const int64_t width = ceil_div(std::min(V, kBlockColumns), kColumns) * kColumns;
-    const int64_t columns = std::min(D, kColumns);
+    const int64_t tiles = 2 * tiles_of_block(V);
     const int64_t forward_shared = (2 * ceil_div(V, kColumns) + 1) * std::min(N, kRowsAtOnce);
     // The rows of h are packed only if some are left out, so this bounds all numbers of active rows.
-    const int64_t backward_shared = N * width + 2 * N * D + 48;
-    const int64_t thread =
-        std::max({TileScratch<X>(D).size(), matmul::tn_scratch<X>(columns, N),
-                  aligned(matmul::packed_size<X>(columns, kColumns)) + matmul::left_scratch<X>(kColumns)});
+    const int64_t backward_shared =
+        tiles * (N * kColumns + packed_words_size<X>(D)) + 2 * N * D + packed_hidden_size<X>(N, D) + 64;
+    const int64_t thread = std::max(GradientScratch<X>(N, D).size(), matmul::left_scratch<X>(kColumns));
     const int64_t floats =
         std::max(forward_shared, backward_shared) + 64 + device.pool.threads() * (thread + 64);
     *bytes = floats * static_cast<int64_t>(sizeof(float)) + N * static_cast<int64_t>(sizeof(int64_t));

@@ -37,9 +37,12 @@ struct Epilogue {
         if (b) value += load_n(b + first_column + j, lanes);
         if (r) value += load_n(r + at + j, lanes);
         if (accumulate) value += load_n(y + at + j, lanes);
+        // Rounded first, so that the result is that of the two operations one after the other.
+        if (activated) {
+          value = as_stored<X>(value);
+          store_n(activated + at + j, gelu_value<X>(value, tanh), lanes);
+        }
         store_n(y + at + j, value, lanes);
-        // Of the rounded number, so that the result is that of the two operations one after the other.
-        if (activated) store_n(activated + at + j, gelu_value<X>(load_n(y + at + j, lanes), tanh), lanes);
       });
     }
   }
@@ -50,8 +53,9 @@ template <typename X, typename Pack>
 void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, const X* a, const Pack& pack,
                            const Epilogue<X>& epilogue) {
   const Grid grid(M, N);
+  const int64_t step = matmul::rows_to_read_at_once<X>(K);
   const int64_t panels_size = aligned(matmul::packed_size<X>(grid.column_step, K));
-  const int64_t tile_size = aligned(matmul::kBlockRows * grid.column_step);
+  const int64_t tile_size = aligned(step * grid.column_step);
   device.reserve_threads(panels_size + tile_size + matmul::left_scratch<X>(K));
   device.pool.run(grid.tiles, product_work(M, N, K), [&](int64_t tile, int thread) {
     const Range rows = grid.row(tile);
@@ -60,79 +64,89 @@ void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, cons
     float* sums = panels + panels_size;
     float* left = sums + tile_size;
     pack(columns.begin, columns.size(), panels);
-    for (int64_t row = rows.begin; row < rows.end; row += matmul::kBlockRows) {
-      const int64_t m = std::min(matmul::kBlockRows, rows.end - row);
+    for (int64_t row = rows.begin; row < rows.end; row += step) {
+      const int64_t m = std::min(step, rows.end - row);
       matmul::multiply(m, columns.size(), K, a + row * K, K, panels, sums, grid.column_step, false, left);
       epilogue.write(m, columns.size(), row, columns.begin, sums, grid.column_step);
     }
   });
 }
 
-// db[n] += sum_m dy[m, n] in float64, in order of m.
+// Columns that one task sums up.
+constexpr int64_t kSumVectors = 4;
+constexpr int64_t kSumColumns = kSumVectors * kLanes;
+
+// db[n] += sum_m dy[m, n] for some columns, in float64, in order of m.
 template <typename X>
-void add_column_sums(Device& device, const X* dy, float* db, int64_t M, int64_t N) {
+void add_column_sums(const X* dy, float* db, int64_t M, int64_t N, Range columns) {
   typedef double Wide __attribute__((vector_size(kLanes * sizeof(double))));
-  constexpr int64_t kVectors = 4;
-  constexpr int64_t kColumns = kVectors * kLanes;
-  device.pool.run(ceil_div(N, kColumns), 2.0 * static_cast<double>(M) * static_cast<double>(N),
-                  [&](int64_t tile, int) {
-                    const Range columns = part(tile, kColumns, N);
-                    Wide sums[kVectors] = {};
-                    for (int64_t m = 0; m < M; ++m) {
-                      const X* row = dy + m * N + columns.begin;
-                      for (int64_t j = 0; j < kVectors; ++j) {
-                        const int64_t lanes = std::clamp<int64_t>(columns.size() - j * kLanes, 0, kLanes);
-                        if (lanes > 0)
-                          sums[j] += __builtin_convertvector(load_n(row + j * kLanes, lanes), Wide);
-                      }
-                    }
-                    for (int64_t n = 0; n < columns.size(); ++n) {
-                      float& sum = db[columns.begin + n];
-                      sum = static_cast<float>(static_cast<double>(sum) + sums[n / kLanes][n % kLanes]);
-                    }
-                  });
+  Wide sums[kSumVectors] = {};
+  for (int64_t m = 0; m < M; ++m) {
+    const X* row = dy + m * N + columns.begin;
+    for (int64_t j = 0; j < kSumVectors; ++j) {
+      const int64_t lanes = std::clamp<int64_t>(columns.size() - j * kLanes, 0, kLanes);
+      if (lanes > 0) sums[j] += __builtin_convertvector(load_n(row + j * kLanes, lanes), Wide);
+    }
+  }
+  for (int64_t n = 0; n < columns.size(); ++n) {
+    float& sum = db[columns.begin + n];
+    sum = static_cast<float>(static_cast<double>(sum) + sums[n / kLanes][n % kLanes]);
+  }
 }
 
-// dw[N,K] += dy[M,N]^T x[M,K], kTokens rows at a time: both operands are packed once, by all threads, and
-// then shared by all tiles.
+// Tokens over which one product of dw sums, so that what it reads stays in the second-level cache.
 template <typename X>
-void add_weight_gradients(Device& device, const X* dy, const X* x, float* dw, int64_t M, int64_t N,
+constexpr int64_t kTokens = 512 * matmul::kPerUnit<X>;
+
+// x[M,K] packed for the products of dw, kTokens rows after each other, columns [begin, end) of K.
+template <typename X>
+void pack_tokens(const X* x, int64_t M, int64_t K, Range columns, float* panels) {
+  for (int64_t first = 0; first < M; first += kTokens<X>) {
+    const int64_t m = std::min(kTokens<X>, M - first);
+    matmul::pack_nn(columns.size(), m, x + first * K + columns.begin, K,
+                    panels + matmul::packed_size<X>(K, first) + columns.begin * matmul::units<X>(m));
+  }
+}
+
+// dw[N,K] += dy[M,N]^T x[M,K] and db[N] += the sums of dy's columns, if db is there. x is packed once and
+// shared; dy is packed by the task that owns those rows of dw.
+template <typename X>
+void add_weight_gradients(Device& device, const X* dy, const X* x, float* dw, float* db, int64_t M, int64_t N,
                           int64_t K) {
-  constexpr int64_t kTokens = 512 * matmul::kPerUnit<X>;
-  // Columns that one task packs: whole register tiles high on the left, whole panels wide on the right.
-  constexpr int64_t kHigh = 8 * matmul::kTileRows;
-  constexpr int64_t kWide = 2 * matmul::kPanel;
-  const int64_t high_strips = ceil_div(N, kHigh);
-  const int64_t wide_strips = ceil_div(K, kWide);
-  const int64_t deep = std::min(M, kTokens);
-  const int64_t left_size = aligned(matmul::units<X>(deep) * N);
-  float* left = device.reserve_shared(left_size + matmul::packed_size<X>(K, deep));
-  float* right = left + left_size;
-  const Grid grid(N, K, 1);
-  for (int64_t first = 0; first < M; first += kTokens) {
-    const int64_t m = std::min(kTokens, M - first);
-    const int64_t depth = matmul::units<X>(m);
-    device.pool.run(
-        high_strips + wide_strips, 4.0 * static_cast<double>(m * (N + K)), [&](int64_t task, int) {
-          if (task < high_strips) {
-            const Range strip = part(task, kHigh, N);
-            matmul::pack_left(strip.size(), m, dy + first * N + strip.begin, N, left + strip.begin * depth);
-          } else {
-            const Range strip = part(task - high_strips, kWide, K);
-            matmul::pack_nn(strip.size(), m, x + first * K + strip.begin, K, right + strip.begin * depth);
-          }
-        });
-    device.pool.run(grid.tiles, product_work(m, N, K), [&](int64_t tile, int) {
-      const Range rows = grid.row(tile);
-      const Range columns = grid.column(tile);
-      // strip by strip of the left operand, each [unit][its columns]
-      for (int64_t row = rows.begin; row < rows.end;) {
-        const Range strip = part(row / kHigh, kHigh, N);
-        const int64_t end = std::min(rows.end, strip.end);
-        matmul::multiply_packed<X>(end - row, columns.size(), m,
-                                   left + strip.begin * depth + row - strip.begin, strip.size(),
-                                   right + columns.begin * depth, dw + row * K + columns.begin, K, true);
-        row = end;
+  constexpr int64_t kTogether = 4 * kTokens<X>;     // bounds the packed x
+  constexpr int64_t kWide = 2 * matmul::kPanel;     // columns of x that one task packs
+  constexpr int64_t kColumns = 4 * matmul::kPanel;  // of dw that are worked on while dy stays in cache
+  constexpr int64_t kEnoughTasks = 12;
+  const int64_t strips = ceil_div(N, matmul::kTileRows);
+  const int64_t rows_step = matmul::kTileRows * std::clamp<int64_t>(strips / kEnoughTasks, 1, 8);
+  const int64_t left_size =
+      aligned(matmul::packed_left_size(rows_step, matmul::units<X>(std::min(M, kTokens<X>))));
+  device.reserve_threads(left_size);
+  float* panels = device.reserve_shared(matmul::packed_size<X>(K, std::min(M, kTogether)));
+
+  const int64_t packs = ceil_div(K, kWide);
+  const int64_t sums = db ? ceil_div(N, kSumColumns) : 0;
+  for (int64_t begin = 0; begin < M; begin += kTogether) {
+    const int64_t count = std::min(kTogether, M - begin);
+    const X* tokens = x + begin * K;
+    const int64_t sums_now = begin == 0 ? sums : 0;
+    device.pool.run(packs + sums_now, 4.0 * static_cast<double>(count * (N + K)), [&](int64_t task, int) {
+      if (task < packs)
+        pack_tokens(tokens, count, K, part(task, kWide, K), panels);
+      else
+        add_column_sums(dy, db, M, N, part(task - packs, kSumColumns, N));
+    });
+    device.pool.run(ceil_div(N, rows_step), product_work(count, N, K), [&](int64_t task, int thread) {
+      const Range rows = part(task, rows_step, N);
+      float* left = device.thread_scratch(thread);
+      for (int64_t first = 0; first < count; first += kTokens<X>) {
+        const int64_t m = std::min(kTokens<X>, count - first);
+        const int64_t depth = matmul::units<X>(m);
+        matmul::pack_left(rows.size(), m, dy + (begin + first) * N + rows.begin, N, left, depth);
+        for (int64_t column = 0; column < K; column += kColumns)
+          matmul::multiply_packed<X>(rows.size(), std::min(kColumns, K - column), m, left,
+                                     panels + matmul::packed_size<X>(K, first) + column * depth,
+                                     dw + rows.begin * K + column, K, true);
       }
     });
   }
@@ -220,8 +234,7 @@ void linear_backward_weight(Device& device, const outright_tensor* dy, const out
     float* DB = check.optional_output(db, "db", {N});
     check.separate();
 
-    add_weight_gradients(device, gradients, from, DW, M, N, K);
-    if (DB) add_column_sums(device, gradients, DB, M, N);
+    add_weight_gradients(device, gradients, from, DW, DB, M, N, K);
   });
 }
 

@@ -73,40 +73,32 @@ inline Vec load_units(const X* p, int64_t count) {
   }
 }
 
-// Two rows of k as kLanes units of one, each with its neighbour below; `below` may be null.
+// `count` units, each an element of row `above` and one of row `below`, which may be null; then zeros.
+template <typename X>
+inline Vec load_column_units(const X* above, [[maybe_unused]] const X* below, int64_t count) {
 #if defined(__AVX512BF16__)
-inline void interleave_rows(const bfloat16* above, const bfloat16* below, int64_t count, float* to) {
-  const auto rows = [count](const bfloat16* p) {
-    return p ? (__m256i)_mm256_maskz_loadu_epi16(static_cast<__mmask16>((1u << count) - 1u), p)
-             : _mm256_setzero_si256();
-  };
-  const __m512i low = _mm512_maskz_cvtepu16_epi32(0xffff, rows(above));
-  const __m512i high = _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, rows(below)), 16);
-  _mm512_storeu_si512(to, _mm512_or_si512(low, high));
-}
+  if constexpr (kPairs<X>) {
+    const auto mask = static_cast<__mmask16>((1u << count) - 1u);
+    const __m256i low = _mm256_maskz_loadu_epi16(mask, above);
+    const __m256i high = _mm256_maskz_loadu_epi16(below ? mask : 0, below);
+    return (Vec)_mm512_or_si512(
+        _mm512_maskz_cvtepu16_epi32(0xffff, low),
+        _mm512_maskz_slli_epi32(0xffff, _mm512_maskz_cvtepu16_epi32(0xffff, high), 16));
+  }
 #endif
+  return count == 0 ? Vec{} : load_n(above, count);
+}
 
 // Columns [0, count) of x[k, ...], as units[units][width]: columns beyond `count` become zeros.
-template <typename X>
-void pack_columns(int64_t count, int64_t k, const X* x, int64_t ldx, int64_t width, float* to) {
+template <typename X, int64_t width>
+void pack_columns(int64_t count, int64_t k, const X* x, int64_t ldx, float* to) {
   for (int64_t depth = 0; depth < k; depth += kPerUnit<X>, to += width) {
     const X* row = x + depth * ldx;
+    const X* below = depth + 1 < k ? row + ldx : nullptr;
     for (int64_t column = 0; column < width; column += kLanes) {
       const int64_t here = std::clamp<int64_t>(count - column, 0, kLanes);
-      const int64_t keep = std::min<int64_t>(kLanes, width - column);
-#if defined(__AVX512BF16__)
-      if constexpr (kPairs<X>) {
-        if (keep == kLanes) {
-          interleave_rows(row + column, depth + 1 < k ? row + ldx + column : nullptr, here, to + column);
-          continue;
-        }
-        float units_here[kLanes];
-        interleave_rows(row + column, depth + 1 < k ? row + ldx + column : nullptr, here, units_here);
-        std::memcpy(to + column, units_here, static_cast<size_t>(keep) * sizeof(float));
-        continue;
-      }
-#endif
-      store_n(to + column, here == 0 ? Vec{} : load_n(row + column, here), keep);
+      store_n(to + column, load_column_units(row + column, below ? below + column : nullptr, here),
+              std::min<int64_t>(kLanes, width - column));
     }
   }
 }
@@ -136,7 +128,7 @@ void pack_nt(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels) {
 template <typename X>
 void pack_nn(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels) {
   for (int64_t first = 0; first < n; first += kPanel, panels += units<X>(k) * kPanel)
-    pack_columns(std::min<int64_t>(kPanel, n - first), k, b + first, ldb, kPanel, panels);
+    pack_columns<X, kPanel>(std::min<int64_t>(kPanel, n - first), k, b + first, ldb, panels);
 }
 
 namespace {
@@ -153,6 +145,14 @@ struct Left {
 template <typename X, int R>
 void register_tile(int64_t depth, Left a, const float* b, float* c, int64_t ldc, int64_t n, bool accumulate,
                    bool half_last) {
+  // What C holds is asked for now and needed when the sums are there.
+  if (accumulate) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      __builtin_prefetch(c + r * ldc, 1);
+      __builtin_prefetch(c + r * ldc + kLanes, 1);
+    }
+  }
   Vec sum[R][2] = {};
   // Rows are reached from every third, which leaves registers for the pointers.
   constexpr int kBases = (R + 2) / 3;
@@ -298,43 +298,24 @@ void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const fl
 }
 
 template <typename X>
-void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* to) {
-  pack_columns(n, k, a, lda, n, to);
+void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* strips, int64_t depth) {
+  for (int64_t first = 0; first < n; first += kTileRows, strips += depth * kTileRows)
+    pack_columns<X, kTileRows>(std::min<int64_t>(kTileRows, n - first), k, a + first, lda, strips);
 }
 
 template <typename X>
-void multiply_packed(int64_t m, int64_t n, int64_t k, const float* left, int64_t stride, const float* panels,
-                     float* c, int64_t ldc, bool accumulate) {
-  multiply_block<X>(m, n, units<X>(k), {reinterpret_cast<const char*>(left), 4, stride * 4}, panels,
-                    units<X>(k) * kPanel, c, ldc, accumulate, false);
+void multiply_packed(int64_t m, int64_t n, int64_t k, const float* strips, const float* panels, float* c,
+                     int64_t ldc, bool accumulate) {
+  const int64_t depth = units<X>(k);
+  for (int64_t row = 0; row < m; row += kTileRows)
+    multiply_block<X>(std::min<int64_t>(kTileRows, m - row), n, depth,
+                      {reinterpret_cast<const char*>(strips + row * depth), 4, kTileRows * 4}, panels,
+                      depth * kPanel, c + row * ldc, ldc, accumulate, false);
 }
 
 template <typename X>
-int64_t tn_scratch(int64_t n, int64_t k) {
-  const int64_t deep = std::min(units<X>(k), kDepth + 8) * kPerUnit<X>;
-  return packed_size<X>(kBlockRows, deep) + packed_size<X>(n, deep);
-}
-
-template <typename X>
-void multiply_tn(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const X* b, int64_t ldb, float* c,
-                 int64_t ldc, bool accumulate, float* scratch) {
-  if (k == 0) {
-    if (!accumulate) set_zero(m, n, c, ldc);
-    return;
-  }
-  const int64_t step = block_units<X>(k) * kPerUnit<X>;
-  float* right = scratch;
-  float* left = scratch + packed_size<X>(n, std::min(step, k));
-  for (int64_t depth = 0; depth < k; depth += step) {
-    const int64_t kb = std::min(step, k - depth);
-    pack_nn(n, kb, b + depth * ldb, ldb, right);
-    for (int64_t row = 0; row < m; row += kBlockRows) {
-      const int64_t mb = std::min(kBlockRows, m - row);
-      pack_columns(mb, kb, a + depth * lda + row, lda, mb, left);
-      multiply_block<X>(mb, n, units<X>(kb), {reinterpret_cast<const char*>(left), 4, mb * 4}, right,
-                        units<X>(kb) * kPanel, c + row * ldc, ldc, accumulate || depth > 0, false);
-    }
-  }
+int64_t rows_to_read_at_once(int64_t k) {
+  return block_units<X>(k) < units<X>(k) ? kBlockRows : 2 * kTileRows;
 }
 
 const char* description() {
@@ -352,15 +333,13 @@ const char* description() {
 #define OUTRIGHT_INSTANTIATE(X)                                                                            \
   template void pack_nt<X>(int64_t, int64_t, const X*, int64_t, float*);                                   \
   template void pack_nn<X>(int64_t, int64_t, const X*, int64_t, float*);                                   \
-  template void pack_left<X>(int64_t, int64_t, const X*, int64_t, float*);                                 \
-  template void multiply_packed<X>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, float*, \
-                                   int64_t, bool);                                                         \
+  template void pack_left<X>(int64_t, int64_t, const X*, int64_t, float*, int64_t);                        \
+  template void multiply_packed<X>(int64_t, int64_t, int64_t, const float*, const float*, float*, int64_t, \
+                                   bool);                                                                  \
+  template int64_t rows_to_read_at_once<X>(int64_t);                                                       \
   template int64_t left_scratch<X>(int64_t);                                                               \
-  template int64_t tn_scratch<X>(int64_t, int64_t);                                                        \
   template void multiply<X>(int64_t, int64_t, int64_t, const X*, int64_t, const float*, float*, int64_t,   \
-                            bool, float*);                                                                 \
-  template void multiply_tn<X>(int64_t, int64_t, int64_t, const X*, int64_t, const X*, int64_t, float*,    \
-                               int64_t, bool, float*)
+                            bool, float*)
 OUTRIGHT_INSTANTIATE(float);
 OUTRIGHT_INSTANTIATE(bfloat16);
 

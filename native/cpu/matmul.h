@@ -50,30 +50,34 @@ void pack_nt(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels);
 template <typename X>
 void pack_nn(int64_t n, int64_t k, const X* b, int64_t ldb, float* panels);
 
-// Columns [0, n) of a[k,n] as units[units<X>(k)][n], what multiply_packed() takes as its left operand
-// transposed.
-template <typename X>
-void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* units);
-// C[m,n] (+)= A[k,m]^T B for columns packed by pack_left(), `stride` floats from unit to unit, and B packed
-template <typename X>
-void multiply_packed(int64_t m, int64_t n, int64_t k, const float* units, int64_t stride, const float* panels,
-                     float* c, int64_t ldc, bool accumulate);
+// ---- packed left operands: strips of kTileRows columns of a[k,n], each strip[units][kTileRows] ----
 
-// Floats of scratch that multiply() and multiply_tn() need for a left operand over k.
+// Floats from the left operand's columns n over `depth` units.
+constexpr int64_t packed_left_size(int64_t n, int64_t depth) {
+  return (n + kTileRows - 1) / kTileRows * kTileRows * depth;
+}
+// Columns [0, n) of a[k,n] into strips that are `depth` units long, of which this fills the first
+// units<X>(k).
+template <typename X>
+void pack_left(int64_t n, int64_t k, const X* a, int64_t lda, float* strips, int64_t depth);
+// C[m,n] (+)= A[k,m]^T B for strips of A that are units<X>(k) long and B packed
+template <typename X>
+void multiply_packed(int64_t m, int64_t n, int64_t k, const float* strips, const float* panels, float* c,
+                     int64_t ldc, bool accumulate);
+
+// Rows that multiply() is best given at a time where its result is read at once: few, so that the first-level
+// cache still holds it, unless every row takes several passes over its k.
+template <typename X>
+int64_t rows_to_read_at_once(int64_t k);
+
+// Floats of scratch that multiply() needs for a left operand over k.
 template <typename X>
 int64_t left_scratch(int64_t k);
-// Floats of scratch that multiply_tn() needs for n columns.
-template <typename X>
-int64_t tn_scratch(int64_t n, int64_t k);
 
 // C[m,n] (+)= A[m,k] B, with B packed
 template <typename X>
 void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const float* panels, float* c,
               int64_t ldc, bool accumulate, float* scratch);
-// C[m,n] (+)= A[k,m]^T B[k,n]
-template <typename X>
-void multiply_tn(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const X* b, int64_t ldb, float* c,
-                 int64_t ldc, bool accumulate, float* scratch);
 
 // e.g. "own product, 14x32 register tile, bfloat16 pairs"
 const char* description();

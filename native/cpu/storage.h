@@ -59,9 +59,14 @@ inline Vec widen(HalfVec half) {
 #endif
 }
 
-// The same rounding as round_to_bfloat16. (Not AVX512-BF16's conversion, which takes subnormal numbers as
-// zero.)
+// The same rounding as round_to_bfloat16. AVX512-BF16's conversion takes subnormal numbers as zero, so that
+// it serves where there are none.
 inline HalfVec narrow(Vec x) {
+#if defined(__AVX512BF16__)
+  constexpr int kSubnormal = 0x20;
+  if (__builtin_expect(_mm512_fpclass_ps_mask((__m512)x, kSubnormal) == 0, 1))
+    return (HalfVec)_mm512_cvtneps_pbh((__m512)x);
+#endif
   const WordVec bits = (WordVec)x;
   const WordVec rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
 #if defined(__AVX512F__)
@@ -108,6 +113,15 @@ inline void store_n(bfloat16* p, Vec v, int64_t n) {
     store(p, v);
   else
     store_first(p, v, n);
+}
+
+// The number that store() leaves in memory.
+template <typename X>
+Vec as_stored(Vec x) {
+  if constexpr (std::is_same_v<X, bfloat16>)
+    return widen(narrow(x));
+  else
+    return x;
 }
 
 // store() for numbers of which the subnormal ones do not matter: the processor's own rounding takes those as

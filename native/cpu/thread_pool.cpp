@@ -15,6 +15,22 @@ namespace {
 // Below this many operations waking another thread costs more than it brings (some 10 microseconds).
 constexpr double kWorthSharing = 200e3;
 
+// Looks before a waiting thread goes to sleep; some 20 microseconds in all.
+constexpr int kLooks = 10000;
+
+inline void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+template <typename Ready>
+void look(const Ready& ready) {
+  for (int i = 0; i < kLooks && !ready(); ++i) pause();
+}
+
 std::string first_line(const char* path) {
   std::string line;
   if (std::FILE* file = std::fopen(path, "re")) {
@@ -69,6 +85,7 @@ ThreadPool::~ThreadPool() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  announced_.fetch_add(1, std::memory_order_release);
   wake_.notify_all();
   for (std::thread& worker : workers_) worker.join();
 }
@@ -94,18 +111,26 @@ void ThreadPool::run_erased(int64_t tiles, double work, Erased body, const void*
     tiles_ = tiles;
     ++job_;
   }
+  announced_.store(job_, std::memory_order_release);  // after the mutex is free, so that nobody meets it held
   const int64_t helpers = std::min<int64_t>(tiles - 1, threads_ - 1);
   for (int64_t i = 0; i < helpers; ++i) wake_.notify_one();
   take_tiles(body, context, tiles, 0);
+  {
+    std::lock_guard lock(mutex_);
+    body_ = nullptr;  // the job is closed: late workers go back to sleep
+  }
+  const auto done = [this] { return active_.load(std::memory_order_acquire) == 0; };
+  look(done);
+  if (done()) return;
   std::unique_lock lock(mutex_);
-  body_ = nullptr;  // the job is closed: late workers go back to sleep
-  done_.wait(lock, [this] { return active_ == 0; });
+  done_.wait(lock, done);
 }
 
 void ThreadPool::worker(int thread) {
   uint64_t last_job = 0;
-  std::unique_lock lock(mutex_);
   for (;;) {
+    look([&] { return announced_.load(std::memory_order_acquire) != last_job; });
+    std::unique_lock lock(mutex_);
     wake_.wait(lock, [&] { return stopping_ || (body_ && job_ != last_job); });
     if (stopping_) return;
     last_job = job_;
@@ -117,6 +142,7 @@ void ThreadPool::worker(int thread) {
     take_tiles(body, context, tiles, thread);
     lock.lock();
     if (--active_ == 0) done_.notify_one();
+    lock.unlock();
   }
 }
 

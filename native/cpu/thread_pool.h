@@ -1,9 +1,10 @@
 // A pool of threads that share the tiles of one operation.
 //
-// Tiles are handed out one at a time, so a thread that a busy neighbour slows down takes fewer of them. All
-// waiting is on condition variables: nothing spins. A worker that wakes up after the last tile is gone is not
-// waited for. Which thread computes a tile is left to chance; operations are written so that this never shows
-// in a result.
+// Tiles are handed out one at a time, so a thread that a busy neighbour slows down takes fewer of them. Who
+// waits looks for some microseconds whether its turn has come, since operations follow one another faster
+// than a thread can be woken, and then sleeps on a condition variable. A worker that wakes up after the last
+// tile is gone is not waited for. Which thread computes a tile is left to chance; operations are written so
+// that this never shows in a result.
 #pragma once
 
 #include <atomic>
@@ -47,6 +48,9 @@ class ThreadPool {
   const int threads_;
   std::vector<std::thread> workers_;
   std::atomic<int64_t> next_tile_{0};
+  // For those who look without the mutex: the last job opened, and the workers inside one.
+  std::atomic<uint64_t> announced_{0};
+  std::atomic<int> active_{0};  // changes under the mutex only
 
   std::mutex mutex_;  // guards everything below
   std::condition_variable wake_;
@@ -54,7 +58,6 @@ class ThreadPool {
   Erased body_ = nullptr;  // nullptr: no job is open
   const void* context_ = nullptr;
   int64_t tiles_ = 0;
-  int active_ = 0;  // workers inside the open job
   uint64_t job_ = 0;
   bool stopping_ = false;
 };

@@ -90,6 +90,17 @@ inline Vec sqrt(Vec a) {
 
 inline Vec select(IntVec condition, Vec yes, Vec no) { return condition ? yes : no; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }  // b where either is NaN
+inline Vec min(Vec a, Vec b) { return a < b ? a : b; }  // likewise
+inline Vec absolute(Vec a) { return (Vec)((IntVec)a & 0x7fffffff); }
+// 1 / a to 2^-22 of its value, for a between 2^-60 and 2^60
+inline Vec quick_reciprocal(Vec a) {
+#if defined(__AVX512F__)
+  const Vec r = (Vec)_mm512_maskz_rcp14_ps(0xffff, (__m512)a);
+  return r * fma(-a, r, splat(2.0f));  // a step of Newton's method
+#else
+  return 1.0f / a;
+#endif
+}
 
 // Lanes 0, 1, 2, ... as numbers; lane < n is the mask of the first n.
 inline IntVec lane_index() {
