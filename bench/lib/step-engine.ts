@@ -43,6 +43,7 @@ export function stepEngine(
     weightDecay: 0,
     clip: 1,
   });
+  if (kind === "mix") optimizer.keepGradients();
   const batches = Math.max(1, Math.floor(rows.sft.length / batch));
   const part = <T>(list: readonly T[], index: number) =>
     list.slice((index % batches) * batch, ((index % batches) + 1) * batch);

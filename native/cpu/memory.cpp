@@ -30,10 +30,8 @@ Span span(const Check& check, const outright_tensor* tensor, const char* name, i
   return {static_cast<char*>(tensor->data) + offset * size, static_cast<size_t>(count * size)};
 }
 
-}  // namespace
-
-void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor) {
-  const Check check("alloc");
+void allocate(const Check& check, Device& device, int32_t dtype, int64_t count, Place place,
+              outright_tensor* tensor) {
   check.host(tensor, "tensor", 1);
   *tensor = {nullptr, 0, dtype};
   const int64_t size = dtype_bytes(dtype);
@@ -41,8 +39,18 @@ void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* ten
     fail(OUTRIGHT_UNSUPPORTED,
          "alloc: no buffers of %s; this backend stores float32, bfloat16 and int32 only", dtype_name(dtype));
   check.sizes({{"count", count}});
-  tensor->data = device.allocator.allocate(check.elements("the buffer", {count, size}));
+  tensor->data = device.allocator.allocate(check.elements("the buffer", {count, size}), place);
   tensor->count = count;
+}
+
+}  // namespace
+
+void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor) {
+  allocate(Check("alloc"), device, dtype, count, Place::kLow, tensor);
+}
+
+void allocate_lasting(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor) {
+  allocate(Check("alloc_lasting"), device, dtype, count, Place::kHigh, tensor);
 }
 
 void release(Device& device, const outright_tensor* tensor) {

@@ -11,6 +11,7 @@ void device_info(Device& device, outright_device_info* info);
 
 // memory.cpp
 void allocate(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor);
+void allocate_lasting(Device& device, int32_t dtype, int64_t count, outright_tensor* tensor);
 void release(Device& device, const outright_tensor* tensor);
 void memory_stats(Device& device, outright_memory_stats* stats);
 void reset_peak(Device& device);

@@ -77,6 +77,7 @@ extern "C" const outright_backend outright_cpu_table = {
     .last_error = last_error,
     .info = Entry<device_info>::call,
     .alloc = Entry<allocate>::call,
+    .alloc_lasting = Entry<allocate_lasting>::call,
     .free = Entry<release>::call,
     .memory = Entry<memory_stats>::call,
     .reset_peak = Entry<reset_peak>::call,

@@ -94,11 +94,20 @@ Napi::Value Device::close(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Device::alloc(const Napi::CallbackInfo& info) {
-  Arguments arguments(info, buffers_, "alloc");
+  return new_buffer(info, "alloc", table(info.Env()).alloc);
+}
+
+Napi::Value Device::allocLasting(const Napi::CallbackInfo& info) {
+  return new_buffer(info, "allocLasting", table(info.Env()).alloc_lasting);
+}
+
+Napi::Value Device::new_buffer(const Napi::CallbackInfo& info, const char* name,
+                               decltype(outright_backend::alloc) allocate) {
+  Arguments arguments(info, buffers_, name);
   const int32_t dtype = arguments.dtype("dtype");
   const int64_t count = arguments.size("count");
   outright_tensor tensor = {};
-  expect(info.Env(), table(info.Env()).alloc(device_, dtype, count, &tensor));
+  expect(info.Env(), allocate(device_, dtype, count, &tensor));
   const uint64_t handle = new_handle();
   buffers_.emplace(handle, tensor);
   return Napi::Number::New(info.Env(), static_cast<double>(handle));
@@ -184,6 +193,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::info>("info"),
                          InstanceMethod<&Device::close>("close"),
                          InstanceMethod<&Device::alloc>("alloc"),
+                         InstanceMethod<&Device::allocLasting>("allocLasting"),
                          InstanceMethod<&Device::free>("free"),
                          InstanceMethod<&Device::memory>("memory"),
                          InstanceMethod<&Device::reset_peak>("resetPeak"),

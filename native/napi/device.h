@@ -19,6 +19,9 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value info(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value alloc(const Napi::CallbackInfo& info);
+  Napi::Value allocLasting(const Napi::CallbackInfo& info);
+  Napi::Value new_buffer(const Napi::CallbackInfo& info, const char* name,
+                         decltype(outright_backend::alloc) allocate);
   Napi::Value free(const Napi::CallbackInfo& info);
   Napi::Value memory(const Napi::CallbackInfo& info);
   Napi::Value reset_peak(const Napi::CallbackInfo& info);

@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Raised by one whenever the meaning or order of anything below changes. */
-#define OUTRIGHT_ABI_VERSION 2
+#define OUTRIGHT_ABI_VERSION 3
 
 typedef int32_t outright_status;
 enum {
@@ -135,7 +135,12 @@ typedef struct outright_backend {
 
   /* *tensor becomes a buffer of `count` elements, contents undefined, 64-byte aligned. count = 0 is fine. */
   outright_status (*alloc)(outright_device* device, int32_t dtype, int64_t count, outright_tensor* tensor);
-  /* Takes back what alloc gave (the same data pointer); any other pointer is OUTRIGHT_INVALID. */
+  /* The same for what is made within a pass and outlives it, such as gradients: it lies apart from the
+   * buffers of the pass, so that these leave no holes between it. */
+  outright_status (*alloc_lasting)(outright_device* device, int32_t dtype, int64_t count,
+                                   outright_tensor* tensor);
+  /* Takes back what alloc or alloc_lasting gave (the same data pointer); any other pointer is
+   * OUTRIGHT_INVALID. */
   outright_status (*free)(outright_device* device, const outright_tensor* tensor);
   outright_status (*memory)(outright_device* device, outright_memory_stats* stats);
   outright_status (*reset_peak)(outright_device* device);

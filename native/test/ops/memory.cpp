@@ -204,7 +204,9 @@ std::string CheckReuse(Device& device) {
   for (int round = 0; round < 200; ++round) {
     outright_tensor tensor{};
     const int64_t count = 1 + (round * 37) % 300;
-    if (api.alloc(device.get(), OUTRIGHT_FLOAT32, count, &tensor) != OUTRIGHT_OK) return device.LastError();
+    const auto allocate = round % 4 == 0 ? api.alloc_lasting : api.alloc;
+    if (allocate(device.get(), OUTRIGHT_FLOAT32, count, &tensor) != OUTRIGHT_OK) return device.LastError();
+    if (reinterpret_cast<uintptr_t>(tensor.data) % 64 != 0) return "a buffer is not aligned to 64 bytes";
     api.fill(device.get(), &tensor, round);
     live.push_back(tensor);
     if (round % 3 == 2) {
@@ -221,6 +223,46 @@ std::string CheckReuse(Device& device) {
       if (element != contents[0]) wrong = "two live buffers overlap";
     }
     api.free(device.get(), &tensor);
+  }
+  return wrong;
+}
+
+// Passes that make buffers, free them in reverse and make lasting ones meanwhile: from the second pass on
+// they need no more memory than the first, and no more than what lives at once.
+std::string CheckPasses(Device& device) {
+  const outright_backend& api = device.api();
+  if (!device.OnHost()) return "";
+  constexpr int64_t kLargest = 40000;
+  api.trim(device.get());
+  api.reset_peak(device.get());
+  std::string wrong;
+  int64_t held = 0;
+  for (int pass = 0; pass < 5; ++pass) {
+    std::vector<outright_tensor> buffers;
+    std::vector<outright_tensor> lasting;
+    const auto make = [&](std::vector<outright_tensor>& list, bool lasts, int64_t count) {
+      outright_tensor tensor{};
+      const auto allocate = lasts ? api.alloc_lasting : api.alloc;
+      if (allocate(device.get(), OUTRIGHT_FLOAT32, count, &tensor) != OUTRIGHT_OK) wrong = device.LastError();
+      list.push_back(tensor);
+    };
+    for (int64_t layer = 0; layer < 6; ++layer)
+      for (const int64_t count : {8000, 1000, 4000}) make(buffers, false, count);
+    make(lasting, true, kLargest);
+    while (!buffers.empty()) {
+      api.free(device.get(), &buffers.back());
+      buffers.pop_back();
+      if (buffers.size() % 3 == 0) make(lasting, true, 3000);
+    }
+    make(lasting, true, kLargest);
+    for (const outright_tensor& tensor : lasting) api.free(device.get(), &tensor);
+    const outright_memory_stats stats = Stats(device);
+    if (pass == 0) held = stats.cached_bytes;
+    if (stats.cached_bytes > held) wrong = "a later pass needed more memory";
+    // 64 bytes for each of 26 buffers in builds that check every access
+    if (stats.cached_bytes > stats.peak_bytes - stats.live_bytes + 26 * 64)
+      wrong = std::to_string(stats.cached_bytes) + " bytes are held for a peak of " +
+              std::to_string(stats.peak_bytes - stats.live_bytes);
   }
   return wrong;
 }
@@ -265,6 +307,7 @@ void AddMemory(Suite& suite) {
   suite.checks.push_back({"free", "of what is not ours", CheckFree});
   suite.checks.push_back({"alloc", "of too much", CheckOutOfMemory});
   suite.checks.push_back({"alloc", "reuses without overlap", CheckReuse});
+  suite.checks.push_back({"alloc_lasting", "leaves no holes", CheckPasses});
 }
 
 }  // namespace outright::test

@@ -90,6 +90,8 @@ export interface NativeDevice {
 
   /** A buffer of `count` elements, contents undefined. Throws with asked/live/peak bytes when memory is out. */
   alloc(dtype: NativeDtype, count: number): Handle;
+  /** The same for what a pass makes and outlives it, as gradients: it lies apart from the pass's own buffers. */
+  allocLasting(dtype: NativeDtype, count: number): Handle;
   free(handle: Handle): void;
   memory(): MemoryStats;
   resetPeak(): void;

@@ -24,14 +24,15 @@ export class Tensor {
   grad: Tensor | null = null;
   #handle: Handle | null;
 
-  /** Contents are undefined. */
-  constructor(device: Device, dtype: NativeDtype, shape: Shape, requiresGrad = false) {
+  /** Contents are undefined. @param lasting whether it is made within a pass and outlives it */
+  constructor(device: Device, dtype: NativeDtype, shape: Shape, requiresGrad = false, lasting = false) {
     this.device = device;
     this.dtype = dtype;
     this.shape = shape;
     this.count = elements(shape);
     this.requiresGrad = requiresGrad;
-    this.#handle = device.native.alloc(dtype, this.count);
+    const { native } = device;
+    this.#handle = lasting ? native.allocLasting(dtype, this.count) : native.alloc(dtype, this.count);
     register(this);
   }
 
@@ -221,14 +222,27 @@ export class Parameter extends Tensor {
     super.dispose();
   }
 
-  /** The gradient buffer, float32 zeros on first use; it stays until the parameter is disposed. */
-  gradient(): Tensor {
-    if (this.grad === null) this.grad = keep(Tensor.zeros(this.device, this.shape));
+  /**
+   * The gradient buffer, float32 zeros on first use; it stays until freeGradient().
+   *
+   * @param place of a new one: "high" within a pass, apart from its buffers, "low" between passes
+   */
+  gradient(place: "high" | "low" = "high"): Tensor {
+    if (this.grad === null) {
+      this.grad = keep(new Tensor(this.device, "float32", this.shape, false, place === "high"));
+      this.grad.fill(0);
+    }
     return this.grad;
   }
 
   /** Sets the gradient to zero, if there is one. */
   zeroGradient(): void {
     this.grad?.fill(0);
+  }
+
+  /** The same, and frees it. */
+  freeGradient(): void {
+    this.grad?.dispose();
+    this.grad = null;
   }
 }

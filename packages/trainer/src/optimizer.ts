@@ -10,6 +10,7 @@ export class AdamW {
   readonly #seed: number;
   readonly m: readonly Tensor[];
   readonly v: readonly Tensor[];
+  #gradientsStay: "no" | "from now on" | "yes" = "no";
   /** updates made with the present moments */
   updates = 0;
 
@@ -21,11 +22,27 @@ export class AdamW {
     const zeros = () => parameters.map((parameter) => keep(Tensor.zeros(parameter.device, parameter.shape)));
     this.m = zeros();
     this.v = zeros();
-    for (const parameter of parameters) parameter.gradient();
   }
 
+  /**
+   * Frees them, so that between updates their memory serves the activations. Those of steps that sum up several passes
+   * stay: they would stand beside the activations of the second pass anyway, and then had better lie below all of them.
+   */
   zeroGradients(): void {
-    for (const parameter of this.#parameters) parameter.zeroGradient();
+    if (this.#gradientsStay === "yes") {
+      for (const parameter of this.#parameters) parameter.gradient().fill(0);
+      return;
+    }
+    for (const parameter of this.#parameters) parameter.freeGradient();
+    if (this.#gradientsStay === "from now on") {
+      for (const parameter of this.#parameters) parameter.gradient("low");
+      this.#gradientsStay = "yes";
+    }
+  }
+
+  /** Says that steps sum up the gradients of several passes. */
+  keepGradients(): void {
+    if (this.#gradientsStay === "no") this.#gradientsStay = "from now on";
   }
 
   /** Global L2 norm of the gradients as they are, before clipping. */
@@ -33,7 +50,10 @@ export class AdamW {
     return globalNorm(this.#gradients());
   }
 
-  /** One update; gradients are scaled down to the norm `clip` first, as torch.nn.utils.clip_grad_norm_ does. */
+  /**
+   * One update; gradients are scaled down to the norm `clip` first, as torch.nn.utils.clip_grad_norm_ does.
+   * They are zero afterwards.
+   */
   update(lr: number, gradientNorm: number): void {
     const { betas, eps, weightDecay, clip } = this.#config;
     this.updates++;
@@ -56,6 +76,7 @@ export class AdamW {
         seed: this.#seed,
       },
     );
+    this.zeroGradients();
   }
 
   /** Forgets the moments, as at the start of a stage of Sequential. */

@@ -38,6 +38,8 @@ export function trainStep(trained: Trained, config: StepSettings, step: number):
     const dropout = (microBatch: number) => dropoutSeeds(config.seed, step, name, microBatch);
     results[name] = named(name).nextBatch(model, { weight, train: true, tokensPerMicroBatch, dropout });
   }
+  const passes = Object.values(results).map(({ tokens }) => Math.ceil(tokens / tokensPerMicroBatch));
+  if (passes.reduce((sum, count) => sum + count, 0) > 1) optimizer.keepGradients();
   const gradNorm = optimizer.gradientNorm();
   refuseNonFinite(step, results, rows, gradNorm);
   const lr = learningRate(config.schedule, config.optimizer.lr, step, config.steps);

@@ -140,6 +140,7 @@ class Run {
         optimizer: new AdamW(trainableParameters(model), config.optimizer, config.seed),
         policy: runPolicy(config),
       };
+      if (config.policy.name === "mix") trained.optimizer.keepGradients();
       const result = await this.#loop(trained);
       // the model comes last: where it is, the run is finished
       if (result.reason === "finished" && model.lora !== null)

@@ -380,6 +380,7 @@ describe("memory", () => {
       weightDecay: 0,
       clip: 1,
     });
+    optimizer.gradientNorm();
     const adapters = lora.parameters.reduce((sum, { count }) => sum + 4 * count, 0);
     const added = device.memory().liveBytes - before;
     expect(added).toBeGreaterThanOrEqual(3 * adapters);

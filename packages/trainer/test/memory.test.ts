@@ -123,6 +123,58 @@ describe("forecast", () => {
   });
 });
 
+describe("gradients", () => {
+  const shape = {
+    model_type: "gpt_neox",
+    vocab_size: 31,
+    hidden_size: 16,
+    intermediate_size: 32,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+  };
+  const settings = {
+    name: "adamw" as const,
+    lr: 1e-4,
+    betas: [0.9, 0.95] as [number, number],
+    eps: 1e-8,
+    weightDecay: 0,
+    clip: 1,
+  };
+  const example: SftExample = {
+    row: 0,
+    promptIds: Int32Array.of(1, 2, 3),
+    responseIds: Int32Array.of(4, 5, 6),
+    responseEnds: true,
+  };
+  const options = { weight: 1, train: true, tokensPerMicroBatch: 64 };
+
+  it("are freed by an update, unless steps sum up several passes; the update is the same", () => {
+    const device = openDevice({ device: "cpu", threads: 1 });
+    const weights: Float32Array[] = [];
+    const live: Record<string, number> = {};
+    let parameters = 0;
+    for (const keeps of [false, true]) {
+      const model = createModel(device, shape, { random: (stream) => counterRandom(1, stream) });
+      const optimizer = new AdamW(model.parameters, settings);
+      const before = device.memory().liveBytes;
+      if (keeps) optimizer.keepGradients();
+      for (let step = 0; step < 3; step++) {
+        optimizer.zeroGradients();
+        runSftBatch(model, [example], "token-mean", options);
+        optimizer.update(1e-2, optimizer.gradientNorm());
+      }
+      live[String(keeps)] = device.memory().liveBytes - before;
+      parameters = model.parameters.reduce((sum, { count }) => sum + count, 0);
+      weights.push(model.parameters[0]?.toFloat32() ?? new Float32Array(0));
+      optimizer.dispose();
+      model.dispose();
+    }
+    device.close();
+    expect((live.true ?? 0) - (live.false ?? 0)).toBe(4 * parameters);
+    expect(weights[1]).toEqual(weights[0]);
+  });
+});
+
 describe("the allocator", () => {
   it("holds no more after 200 steps with rows of all lengths than after 100", () => {
     const device = openDevice({ device: "cpu", threads: 1 });

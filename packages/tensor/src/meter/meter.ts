@@ -11,6 +11,7 @@ export type Label =
   | "weights"
   | "optimizer"
   | "row data"
+  | "gradients"
   | "activations"
   | "head"
   | "gradients of activations";
@@ -53,7 +54,9 @@ export class Meter {
     const base = {
       info: () => like.info,
       close: () => {},
-      alloc: (dtype: NativeDtype, count: number) => this.#alloc(dtype, count),
+      alloc: (dtype: NativeDtype, count: number) =>
+        this.#alloc(dtype, count, dtype === "int32" ? "row data" : this.#label),
+      allocLasting: (dtype: NativeDtype, count: number) => this.#alloc(dtype, count, "gradients"),
       free: (handle: Handle) => this.#free(handle),
       memory: () => ({
         liveBytes: this.#liveBytes,
@@ -111,12 +114,11 @@ export class Meter {
     return kinds;
   }
 
-  #alloc(dtype: NativeDtype, count: number): Handle {
-    const label = dtype === "int32" ? "row data" : this.#label;
+  #alloc(dtype: NativeDtype, count: number, label: Label): Handle {
     const buffer: Live = { dtype, count, data: null, label };
     const handle = this.#next++;
     this.#live.set(handle, buffer);
-    this.#fresh.push(buffer);
+    if (label !== "gradients") this.#fresh.push(buffer);
     const bytes = count * BYTES[dtype];
     this.#liveBytes += bytes;
     this.#bytes[label] = (this.#bytes[label] ?? 0) + bytes;

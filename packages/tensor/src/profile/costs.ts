@@ -28,6 +28,7 @@ type Management =
   | "info"
   | "close"
   | "alloc"
+  | "allocLasting"
   | "free"
   | "memory"
   | "resetPeak"

@@ -57,7 +57,7 @@ export class Profile {
       const begun = performance.now();
       const result = call.apply(native, args);
       const seconds = (performance.now() - begun) / 1000;
-      if (name === "alloc") {
+      if (name === "alloc" || name === "allocLasting") {
         const [dtype, count] = args as unknown as [NativeDtype, number];
         this.#buffers.set(result as Handle, { dtype, count });
       }

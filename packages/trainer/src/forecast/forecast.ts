@@ -213,11 +213,11 @@ function probeSeconds({ policy }: RunConfig, train: Simulation["train"], rates: 
 }
 
 function memoryParts(simulation: Simulation, workspace: number, processBytes: number): Part[] {
-  const { weightBytes, masterBytes, gradientBytes, momentBytes, peakParts, peakBytes } = simulation;
+  const { weightBytes, masterBytes, momentBytes, peakParts, peakBytes } = simulation;
   const parts: Part[] = [
     { name: "weights", value: weightBytes },
     { name: "float32 masters", value: masterBytes },
-    { name: "gradients", value: gradientBytes },
+    { name: "gradients", value: peakParts.gradients ?? 0 },
     { name: "moments", value: momentBytes },
     { name: "activations kept for the backward pass", value: peakParts.activations ?? 0 },
     { name: "gradients of activations", value: peakParts["gradients of activations"] ?? 0 },

@@ -39,7 +39,6 @@ export interface Simulation {
   /** bytes that live from the first step to the last */
   weightBytes: number;
   masterBytes: number;
-  gradientBytes: number;
   momentBytes: number;
   /** most bytes in buffers of the device, and what they are for at that moment */
   peakBytes: number;
@@ -84,9 +83,16 @@ export function simulate(
     if (steps > 0 && examples.length > 0) {
       const batches = spread(examples, Math.min(size, LARGEST_TIMED_BATCH));
       const share = batches.reduce((sum, batch) => sum + batch.length, 0) / size;
-      train[name] = measured(meter, batches, share, (batch) => run(model, config, name, batch, true));
       const budget = microBatchTokens(config.tokensPerMicroBatch);
-      for (const batch of largest(examples, size, budget)) run(model, config, name, batch, true);
+      const accumulates = config.policy.name === "mix" || hasSeveralMicroBatches(examples, size, budget);
+      if (accumulates) optimizer.keepGradients();
+      const step = (batch: Batch) => {
+        optimizer.zeroGradients();
+        return run(model, config, name, batch, true);
+      };
+      train[name] = measured(meter, batches, share, step);
+      for (const batch of largest(examples, size, budget)) step(batch);
+      optimizer.zeroGradients();
       meter.takeCalls();
     }
     if (held.length > 0) {
@@ -106,7 +112,6 @@ export function simulate(
     parameters: bytes(({ count }) => count),
     weightBytes: bytes(({ count, dtype }) => count * (dtype === "bfloat16" ? 2 : 4)),
     masterBytes: bytes(({ master }) => 4 * (master?.count ?? 0)),
-    gradientBytes: bytes(({ grad }) => 4 * (grad?.count ?? 0)),
     momentBytes: [...optimizer.m, ...optimizer.v].reduce((sum, { count }) => sum + 4 * count, 0),
     peakBytes: meter.peakBytes,
     peakParts: meter.peakParts,
@@ -144,6 +149,11 @@ function spread(examples: Batch, size: number): Batch[] {
     const first = Math.floor((i * count) / timed) * size;
     return examples.slice(first, first + size) as Batch;
   });
+}
+
+/** Whether a step meets gradients that it adds to, which then stand beside the activations. */
+function hasSeveralMicroBatches(examples: Batch, size: number, budget: number): boolean {
+  return largest(examples, size, budget).some((batch) => batch.length < Math.min(size, examples.length));
 }
 
 /** Those batches in the run's order whose fullest micro-batch has the most tokens. */
