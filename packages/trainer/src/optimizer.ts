@@ -52,7 +52,7 @@ export class AdamW {
 
   /**
    * One update; gradients are scaled down to the norm `clip` first, as torch.nn.utils.clip_grad_norm_ does.
-   * They are zero afterwards.
+   * They are freed afterwards, unless they stay.
    */
   update(lr: number, gradientNorm: number): void {
     const { betas, eps, weightDecay, clip } = this.#config;
@@ -76,7 +76,7 @@ export class AdamW {
         seed: this.#seed,
       },
     );
-    this.zeroGradients();
+    if (this.#gradientsStay !== "yes") this.zeroGradients();
   }
 
   /** Forgets the moments, as at the start of a stage of Sequential. */
