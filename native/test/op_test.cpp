@@ -15,7 +15,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -78,20 +77,10 @@ Arguments Parse(int argc, char** argv) {
   return arguments;
 }
 
-// Operations that have no bfloat16 cases.
-std::set<std::string> Float32Only() {
-  std::set<std::string> names{"sft_nll", "sequence_sums", "dpo_sigmoid", "global_norm"};  // float32 always
-  if (!kBfloat16Linear)
-    names.insert({"linear", "linear_gelu", "linear_backward_input", "linear_backward_weight"});
-  if (!kBfloat16Head) names.insert({"logprob_head", "logprob_head_backward"});
-  if (!kBfloat16Attention) names.insert({"attention", "attention_backward"});
-  return names;
-}
-
 Suite MakeSuite(bool quick) {
   Suite suite;
   suite.quick = quick;
-  suite.float32_only = Float32Only();
+  suite.float32_only = {"sft_nll", "sequence_sums", "dpo_sigmoid", "global_norm"};
   AddMemory(suite);
   AddLinear(suite);
   AddEmbedding(suite);

@@ -11,11 +11,6 @@
 
 namespace outright::test {
 
-// Whether the backends have bfloat16 kernels of these yet; their cases are written for both storage types.
-inline constexpr bool kBfloat16Linear = true;
-inline constexpr bool kBfloat16Head = true;
-inline constexpr bool kBfloat16Attention = true;
-
 void AddMemory(Suite& suite);
 void AddLinear(Suite& suite);
 void AddEmbedding(Suite& suite);
