@@ -4,100 +4,37 @@
  * as the command does; that the command does so from its engine's thread and its process is shown by the tests after it.
  */
 import { spawnSync } from "node:child_process";
-import {
-  appendFileSync,
-  copyFileSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, copyFileSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { loadConfig, train } from "@outright/trainer";
-import type { RunConfigInput } from "outright";
-import { errorLines, main } from "outright/command";
 import { afterAll, describe, expect, it } from "vitest";
 import { type Outcome, run, start } from "../packages/cli/test/command.js";
-import { snapshot, temporaryFolder, writeRows } from "./support/folder.js";
+import {
+  command,
+  DPO,
+  dpo,
+  expectOneLine,
+  expectUntouched,
+  folder,
+  good,
+  MODEL,
+  pairs,
+  prepare,
+  prompts,
+  SFT,
+  sft,
+  trainHere,
+  writeConfig,
+  writeModel,
+} from "./support/bad-input.js";
+import { snapshot, writeRows } from "./support/folder.js";
 
-const MODEL = join(import.meta.dirname, "goldens/models/llama-nano");
-const folder = temporaryFolder();
-
-// --- what all cases share ---
-
-const prompts = Array.from({ length: 12 }, (_, n) => ({ prompt: `count ${n}`, response: `${n} ${n + 1}` }));
-const pairs = prompts.map(({ prompt }, n) => ({ prompt, chosen: `the ${n}`, rejected: `${n}!` }));
-mkdirSync(join(folder, "shared"));
-const SFT = join(folder, "shared/sft.jsonl");
-const DPO = join(folder, "shared/dpo.jsonl");
-writeRows(SFT, prompts);
-writeRows(DPO, pairs);
-
-type Objective = RunConfigInput["objectives"][string];
-const sft = (data: string): Record<string, Objective> => ({
-  sft: { kind: "sft", data, format: "prompt-response", batch: 4 },
+const everything = snapshot(join(folder, "shared"));
+const model = snapshot(MODEL);
+afterAll(() => {
+  expect(snapshot(join(folder, "shared"))).toEqual(everything);
+  expect(snapshot(MODEL)).toEqual(model);
 });
-const dpo = (data: string): Record<string, Objective> => ({
-  dpo: { kind: "dpo", data, format: "pairs", batch: 2 },
-});
-const good: Record<string, unknown> = {
-  model: MODEL,
-  out: "run",
-  steps: 4,
-  threads: 1,
-  maxLength: 128,
-  objectives: sft(SFT),
-};
-
-/** A case's own folder: what it writes there, with the config in run.json, is what must not change. */
-function prepare(name: string): string {
-  const at = join(folder, name.replace(/\W+/g, "-"));
-  mkdirSync(at);
-  return at;
-}
-
-const writeConfig = (at: string, config: object): void =>
-  writeFileSync(join(at, "run.json"), JSON.stringify(config, null, 2));
-
-/** Runs the command in this process. */
-async function command(...args: string[]): Promise<Outcome> {
-  let stdout = "";
-  let stderr = "";
-  const code = await main(args, {
-    out: (text) => {
-      stdout += text;
-    },
-    err: (text) => {
-      stderr += text;
-    },
-    isTerminal: false,
-    hasColour: false,
-    width: () => 80,
-  });
-  return { code, signal: null, stdout, stderr };
-}
-
-/** What `outright train` does in its engine's thread, and what it says of an error. */
-async function trainHere(path: string): Promise<Outcome> {
-  const outcome = { signal: null, stdout: "" };
-  try {
-    await train(loadConfig(path));
-    return { ...outcome, code: 0, stderr: "" };
-  } catch (error) {
-    return { ...outcome, code: 1, stderr: errorLines(error, false) };
-  }
-}
-
-/** A copy of the model in which some files are other. */
-function writeModel(at: string, change: (file: string, bytes: Buffer) => Uint8Array | string | null): void {
-  mkdirSync(join(at, "model"));
-  for (const name of readdirSync(MODEL)) {
-    const bytes = change(name, readFileSync(join(MODEL, name)));
-    if (bytes !== null) writeFileSync(join(at, "model", name), bytes);
-  }
-}
 
 function changedJson(bytes: Buffer, change: (json: Record<string, unknown>) => void): string {
   const json = JSON.parse(bytes.toString("utf8")) as Record<string, unknown>;
@@ -113,30 +50,6 @@ function changedHeader(bytes: Buffer, change: (text: string) => string): Buffer 
   head.writeBigUInt64LE(BigInt(text.byteLength));
   return Buffer.concat([head, text, bytes.subarray(8 + length)]);
 }
-
-function expectOneLine({ code, signal, stderr }: Outcome, says: RegExp): void {
-  expect({ code, signal }).toEqual({ code: 1, signal: null });
-  expect(stderr).toMatch(/^outright: [^\n]+\n$/);
-  expect(stderr).toMatch(says);
-  // a leak of the language or of the operating system: no "TypeError: ", no "ENOENT: no such file"
-  expect(stderr).not.toMatch(/\b[A-Za-z]*Error: |\bE[A-Z]{3,}: |\bundefined\b|\[object|\bat .*:\d+:\d+/);
-}
-
-/** All that was there is there, as it was; new is at most an empty directory for the run. */
-function expectUntouched(at: string, before: Record<string, string>): void {
-  const after = snapshot(at);
-  const added = Object.keys(after).filter((path) => !(path in before));
-  expect(added.filter((path) => path !== "run")).toEqual([]);
-  for (const path of added) delete after[path];
-  expect(after).toEqual(before);
-}
-
-const everything = snapshot(join(folder, "shared"));
-const model = snapshot(MODEL);
-afterAll(() => {
-  expect(snapshot(join(folder, "shared"))).toEqual(everything);
-  expect(snapshot(MODEL)).toEqual(model);
-});
 
 // --- the cases: a name, what is wrong, and what the line must say ---
 
@@ -537,99 +450,5 @@ describe("outright score and generate", () => {
     const at = prepare(`eval-${name}`);
     expectOneLine(await call(at), says);
     expect(snapshot(at)).toEqual({});
-  });
-});
-
-describe("a disk that is full or read-only", () => {
-  // A small tmpfs in a namespace of its own, which vanishes with its process.
-  const disk = join(folder, "disk");
-  mkdirSync(disk);
-  const BIN = join(import.meta.dirname, "../packages/cli/bin/outright.mjs");
-  const onDisk = (options: string, command: string[]) =>
-    spawnSync(
-      "unshare",
-      ["-rm", "sh", "-c", `mount -t tmpfs -o ${options} tmpfs "$0" && exec "$@"`, disk, ...command],
-      { encoding: "utf8", env: { ...process.env, NO_COLOR: "1", OUTRIGHT_STACK: "" } },
-    );
-  const cannotMount = onDisk("size=1m", ["true"]).status !== 0;
-  const reason = "this machine does not let us mount a tmpfs in a namespace";
-
-  interface FullDisk {
-    full: Outcome;
-    left: string[];
-    resumed: Outcome;
-    model: string;
-  }
-
-  /** Trains with `every` on a disk with so much space. */
-  async function fill(
-    name: string,
-    every: number,
-    freeBytes: number,
-  ): Promise<FullDisk & { wanted: string }> {
-    const at = prepare(name);
-    const given = { ...good, steps: 6, checkpoint: { every, keep: 1 } };
-    writeConfig(at, given);
-    expect(await trainHere(join(at, "run.json"))).toMatchObject({ code: 0, stderr: "" });
-    writeConfig(at, { ...given, out: join(disk, "run") });
-    const child = join(import.meta.dirname, "support/full-disk-child.mjs");
-    const script = [process.execPath, child, BIN, join(at, "run.json"), disk, String(freeBytes)];
-    const { stdout, stderr } = onDisk("size=8m", script);
-    expect(stderr).toBe("");
-    const wanted = snapshot(join(at, "run/model"))["model.safetensors"];
-    return { ...(JSON.parse(stdout) as FullDisk), wanted };
-  }
-
-  const says = (what: string) =>
-    new RegExp(
-      `: cannot write ${what} \\(needs \\d+ bytes\\): the disk is full \\(\\d+ bytes free\\); free space`,
-    );
-
-  it("full at a checkpoint: the earlier one is kept, and with space again the run ends with the same bits", {
-    timeout: 120_000,
-  }, async ({ skip }) => {
-    skip(cannotMount, reason);
-    // a checkpoint takes 1.9 MB: the first fits, and not the second beside it
-    const { full, left, resumed, model: saved, wanted } = await fill("full-checkpoint", 2, 3_000_000);
-    expectOneLine(full, says("the checkpoint of step 4"));
-    expect(left).toEqual([
-      "checkpoints",
-      "checkpoints/step-2",
-      "checkpoints/step-2/optimizer.safetensors",
-      "checkpoints/step-2/state.json",
-      "checkpoints/step-2/weights.safetensors",
-      "config.yaml",
-      "environment.json",
-      "metrics.jsonl",
-    ]);
-    expect(resumed).toMatchObject({ code: 0, stderr: "" });
-    expect(saved).toBe(wanted);
-  });
-
-  it("full at the final model: nothing of it is left, and with space again it is saved", {
-    timeout: 120_000,
-  }, async ({ skip }) => {
-    skip(cannotMount, reason);
-    const { full, left, resumed, model: saved, wanted } = await fill("full-model", 0, 2_200_000);
-    expectOneLine(full, says("model"));
-    expect(left.filter((name) => !name.startsWith("checkpoints"))).toEqual([
-      "config.yaml",
-      "environment.json",
-      "metrics.jsonl",
-    ]);
-    expect(left).toContain("checkpoints/step-6");
-    expect(resumed).toMatchObject({ code: 0, stderr: "" });
-    expect(saved).toBe(wanted);
-  });
-
-  it("read-only", { timeout: 60_000 }, ({ skip }) => {
-    skip(cannotMount, reason);
-    const at = prepare("read-only");
-    writeConfig(at, { ...good, out: join(disk, "run") });
-    const { status, stderr } = onDisk("ro", [process.execPath, BIN, "train", join(at, "run.json")]);
-    expectOneLine(
-      { code: status, signal: null, stdout: "", stderr },
-      /disk\/run: cannot write the run's directory: the file system is read-only/,
-    );
   });
 });

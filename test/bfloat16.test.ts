@@ -1,41 +1,17 @@
 /** What bfloat16 costs in accuracy: log-probs beside float64 (test/goldens/README.md), 100 steps beside float32's. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { openAdapterDirectory } from "@outright/checkpoint";
-import {
-  type FlatRow,
-  loadDataset,
-  loadTokenizer,
-  type PairExample,
-  packPairs,
-  packSft,
-  type SftExample,
-} from "@outright/data";
-import type { LanguageModel } from "@outright/models";
-import { trainableParameters } from "@outright/models";
+import { type FlatRow, packPairs, packSft } from "@outright/data";
+import { type LanguageModel, trainableParameters } from "@outright/models";
 import { type Device, scope, sequenceSums, Tensor } from "@outright/tensor";
-import {
-  AdamW,
-  addAdapter,
-  loadModel,
-  openDevice,
-  rowLogprobs,
-  runDpoBatch,
-  runSftBatch,
-} from "@outright/trainer";
+import { openDevice, rowLogprobs, runDpoBatch, runSftBatch } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { GOLDEN_MODELS, goldenAdamW, goldenNumbers, goldenRows, loadGolden } from "./support/goldens.js";
 
-const goldens = join(import.meta.dirname, "goldens");
-/** numbers of a model with an adapter that peft made */
-const BASES: Record<string, string> = { "neox-nano-lora": "neox-nano" };
-const MODELS = ["llama-nano", "llama-nano-tied", "neox-nano", "neox-nano-sequential-bf16", "neox-nano-lora"];
 const STEPS = 100;
 /**
  * Weights that begin as bfloat16 lie in the middle of what rounds to them, so that the first updates of 1e-4 change the
  * masters and no weight of size 0.1: the run lags behind float32's by a few steps.
  */
 const stepError = (name: string) => (name.endsWith("-bf16") ? 0.03 : 0.01);
-type Dtype = "float32" | "bfloat16";
 
 interface Expected {
   sft: { sequence_logp: number[] };
@@ -48,38 +24,19 @@ beforeAll(() => {
 });
 afterAll(() => device.close());
 
-function load(name: string, dtype: Dtype): LanguageModel {
-  const adapted = name in BASES;
-  const directory = join(goldens, "models", BASES[name] ?? name);
-  const { model } = loadModel(device, directory, "pretrained", 0, { dtype, trainable: !adapted });
-  if (adapted)
-    addAdapter(model, openAdapterDirectory(join(goldens, "expected", `${name}.adapter`)), {
-      trainable: true,
-    });
-  return model;
-}
-
 /** Σ log π of every sequence. */
 const sums = (model: LanguageModel, rows: readonly FlatRow[]) =>
   rows.flatMap((row) => [
     ...scope(() => sequenceSums(rowLogprobs(model, row), Tensor.from(device, row.sequenceOffsets))),
   ]);
 
-for (const name of MODELS) {
+for (const name of GOLDEN_MODELS) {
   describe(`${name} in bfloat16`, async () => {
-    const expected = JSON.parse(
-      readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8"),
-    ) as Expected;
-    const tokenizer = await loadTokenizer(join(goldens, "models", BASES[name] ?? name));
-    const common = { tokenizer, template: "plain", boundary: "separate", maxLength: 512 } as const;
-    const rows = (file: string) => join(goldens, "rows", file);
-    const sft = (await loadDataset({ ...common, kind: "sft", format: "alpaca", path: rows("sft.jsonl") }))
-      .examples as SftExample[];
-    const dpo = (await loadDataset({ ...common, kind: "dpo", format: "pairs", path: rows("dpo.jsonl") }))
-      .examples as PairExample[];
+    const expected = goldenNumbers(name) as Expected;
+    const { sft, dpo } = await goldenRows(name);
 
     it("log-probs of sequences within 0.5 % of float64", () => {
-      const model = load(name, "bfloat16");
+      const model = loadGolden(device, name, "bfloat16");
       const given = [
         ...sums(model, packSft(sft, 4096)),
         ...sums(model, packPairs(dpo, 4096, { sharedPrompt: true })),
@@ -97,17 +54,10 @@ for (const name of MODELS) {
     });
 
     it(`losses of ${STEPS} steps of Mix within ${100 * stepError(name)} % of float32's`, () => {
-      const losses = (dtype: Dtype) => {
-        const model = load(name, dtype);
+      const losses = (dtype: "float32" | "bfloat16") => {
+        const model = loadGolden(device, name, dtype);
         const reference = Float64Array.from(sums(model, packPairs(dpo, 4096, { sharedPrompt: true })));
-        const optimizer = new AdamW(trainableParameters(model), {
-          name: "adamw",
-          lr: 1e-4,
-          betas: [0.9, 0.95],
-          eps: 1e-8,
-          weightDecay: 0,
-          clip: 1,
-        });
+        const optimizer = goldenAdamW(trainableParameters(model), 1e-4);
         const options = { weight: 0.5, train: true, tokensPerMicroBatch: 4096 };
         const made = Array.from({ length: STEPS }, () => {
           optimizer.zeroGradients();

@@ -2,35 +2,20 @@
  * Reference numbers made with PyTorch and transformers in float64 (test/goldens/README.md): logits, log-probs, losses,
  * every gradient, and the weights after four AdamW steps of each kind.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { openAdapterDirectory, openSafetensors } from "@outright/checkpoint";
-import {
-  loadDataset,
-  loadTokenizer,
-  type PairExample,
-  packPairs,
-  packSft,
-  type SftExample,
-} from "@outright/data";
+import { openSafetensors } from "@outright/checkpoint";
+import { packPairs, packSft } from "@outright/data";
 import { GptNeoX, type LanguageModel, trainableParameters } from "@outright/models";
 import { type Device, gatherRows, linear, scope, Tensor } from "@outright/tensor";
-import {
-  AdamW,
-  addAdapter,
-  loadModel,
-  openDevice,
-  rowLogprobs,
-  runDpoBatch,
-  runSftBatch,
-  uploadInput,
-} from "@outright/trainer";
+import { openDevice, rowLogprobs, runDpoBatch, runSftBatch, uploadInput } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
-const goldens = join(import.meta.dirname, "goldens");
-const MODELS = ["llama-nano", "llama-nano-tied", "neox-nano", "neox-nano-sequential-bf16", "neox-nano-lora"];
-/** numbers of a model with an adapter that peft made; only the adapter trains */
-const BASES: Record<string, string> = { "neox-nano-lora": "neox-nano" };
+import {
+  GOLDEN_MODELS,
+  goldenAdamW,
+  goldenNumbers,
+  goldenRows,
+  goldenTensors,
+  loadGolden,
+} from "./support/goldens.js";
 
 interface Stats {
   shape: number[];
@@ -90,27 +75,11 @@ beforeAll(() => {
 });
 afterAll(() => device.close());
 
-for (const name of MODELS) {
+for (const name of GOLDEN_MODELS) {
   describe(name, async () => {
-    const directory = join(goldens, "models", BASES[name] ?? name);
-    const expected = JSON.parse(
-      readFileSync(join(goldens, "expected", `${name}.fp64.json`), "utf8"),
-    ) as Expected;
-    const file = openSafetensors(join(goldens, "expected", `${name}.fp64.safetensors`));
-    const tokenizer = await loadTokenizer(directory);
-    const common = { tokenizer, template: "plain", boundary: "separate", maxLength: 512 } as const;
-    const sft = await loadDataset({
-      ...common,
-      kind: "sft",
-      format: "alpaca",
-      path: join(goldens, "rows/sft.jsonl"),
-    });
-    const dpo = await loadDataset({
-      ...common,
-      kind: "dpo",
-      format: "pairs",
-      path: join(goldens, "rows/dpo.jsonl"),
-    });
+    const expected = goldenNumbers(name) as Expected;
+    const file = openSafetensors(goldenTensors(name));
+    const { sft, dpo } = await goldenRows(name);
     const reference = Float64Array.from(
       expected.dpo.ref_logp_chosen.flatMap((chosen, p) => [
         chosen,
@@ -119,13 +88,8 @@ for (const name of MODELS) {
     );
 
     const withModel = <R>(body: (model: LanguageModel) => R): R => {
-      const adapted = name in BASES;
-      const { model } = loadModel(device, directory, "pretrained", 0, { trainable: !adapted });
+      const model = loadGolden(device, name);
       try {
-        if (adapted) {
-          const adapter = openAdapterDirectory(join(goldens, "expected", `${name}.adapter`));
-          addAdapter(model, adapter, { trainable: true });
-        }
         return body(model);
       } finally {
         model.dispose();
@@ -133,9 +97,9 @@ for (const name of MODELS) {
     };
     const options = { train: true, tokensPerMicroBatch: 4096 };
     const runSft = (model: LanguageModel, weight = 1) =>
-      runSftBatch(model, sft.examples as SftExample[], "token-mean", { ...options, weight });
+      runSftBatch(model, sft, "token-mean", { ...options, weight });
     const runDpo = (model: LanguageModel, weight = 1) =>
-      runDpoBatch(model, dpo.examples as PairExample[], reference, 0.1, { ...options, weight });
+      runDpoBatch(model, dpo, reference, 0.1, { ...options, weight });
     /** gradients of one kind of step; returns its loss */
     const run = (model: LanguageModel, kind: string): number => {
       if (kind === "sft") return runSft(model).loss;
@@ -179,10 +143,7 @@ for (const name of MODELS) {
 
       it(`${kind}: log-probs within 2e-5 per token, 1e-4 per sequence`, () => {
         withModel((model) => {
-          const [row] =
-            kind === "sft"
-              ? packSft(sft.examples as SftExample[], 4096)
-              : packPairs(dpo.examples as PairExample[], 4096, { sharedPrompt: true });
+          const [row] = kind === "sft" ? packSft(sft, 4096) : packPairs(dpo, 4096, { sharedPrompt: true });
           if (row === undefined) throw new Error("no row");
           const logp = scope(() => rowLogprobs(model, row).toFloat32());
           const wanted = file.readFloat32(`${kind}/token_logp`);
@@ -245,14 +206,7 @@ for (const name of MODELS) {
         withModel((model) => {
           const { steps, params } = expected.train[kind] as Expected["train"][string];
           const parameters = trainableParameters(model);
-          const optimizer = new AdamW(parameters, {
-            name: "adamw",
-            lr: 1e-3,
-            betas: [0.9, 0.95],
-            eps: 1e-8,
-            weightDecay: 0,
-            clip: 1,
-          });
+          const optimizer = goldenAdamW(parameters, 1e-3);
           for (const step of steps) {
             optimizer.zeroGradients();
             expect(relative(run(model, step.objective), step.loss)).toBeLessThan(2e-5);

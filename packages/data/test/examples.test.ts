@@ -1,8 +1,7 @@
 /** `openExamples` against `loadDataset`, its oracle: threads, the cache, what breaks, and what is still on its way. */
 import { execFile, spawnSync } from "node:child_process";
-import fs, { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -17,11 +16,10 @@ import {
   type Tokenizer,
 } from "@outright/data";
 import { describe, expect, it } from "vitest";
-import { GOLDENS, jsonl, temporary } from "./fixtures.js";
+import { GOLDENS, jsonl, temporary, temporaryFolder } from "./fixtures.js";
 
 const directory = join(GOLDENS, "models", "llama-nano");
 const tokenizer = await loadTokenizer(directory);
-const folder = () => mkdtempSync(join(tmpdir(), "outright-examples-"));
 
 type Example = SftExample | PairExample;
 
@@ -108,7 +106,7 @@ describe.each(Object.keys(rows) as (keyof typeof rows)[])("format %s", (format) 
   it("gives what loadDataset gives, whatever is cut or dropped, in threads, on demand and from the cache", {
     timeout: 60_000,
   }, async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     for (const truncate of ["drop", "prompt-left", "response-right"] as const) {
       for (const maxLength of [20, 80, 140, 1000]) {
         for (const identicalPairs of kindOf(format) === "dpo" ? (["drop", "keep"] as const) : [undefined]) {
@@ -137,7 +135,7 @@ describe.each(Object.keys(rows) as (keyof typeof rows)[])("format %s", (format) 
     timeout: 60_000,
   }, async () => {
     const options = { ...base, boundary: "joint", truncate: "drop", maxLength: 140 } as const;
-    const { doneAtOnce: _, ...threaded } = await opened({ ...options, threads: 2, cache: folder() });
+    const { doneAtOnce: _, ...threaded } = await opened({ ...options, threads: 2, cache: temporaryFolder() });
     expect(threaded).toEqual({ ...(await oracle(options)), warnings: [] });
   });
 });
@@ -184,7 +182,7 @@ function replaced(bytes: Buffer, from: string, to: string): Buffer {
 
 describe("the cache", () => {
   it("is read instead of tokenising", async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     const { examples } = await opened({ ...sft, cache });
     const again = await opened({ ...sft, cache, tokenizer: silent });
     expect(again).toMatchObject({ examples, doneAtOnce: 400, warnings: [] });
@@ -195,7 +193,7 @@ describe("the cache", () => {
   });
 
   it("is made anew for other content, another tokenizer, template or boundary", async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     await opened({ ...sft, cache });
     const other = jsonl([
       ...readFileSync(many, "utf8")
@@ -231,7 +229,7 @@ describe("the cache", () => {
       "it was made for something else",
     ],
   ])("that is %s is told in a line and replaced", async (_, change, why) => {
-    const cache = folder();
+    const cache = temporaryFolder();
     const { examples } = await opened({ ...sft, cache });
     const [name] = readdirSync(cache) as [string];
     const file = join(cache, name);
@@ -249,7 +247,7 @@ describe("the cache", () => {
   it("has the same bytes whatever the threads", async () => {
     const bytes = [];
     for (const threads of [0, 1, 3]) {
-      const cache = folder();
+      const cache = temporaryFolder();
       await opened({ ...sft, cache, threads });
       bytes.push(readFileSync(join(cache, readdirSync(cache)[0] as string)));
     }
@@ -258,7 +256,7 @@ describe("the cache", () => {
   });
 
   it("may be written by many at once, in one process and in several", { timeout: 120_000 }, async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     const script = childScript({ cache, threads: 2 });
     const { examples } = await opened(sft);
     const children = [1, 2].map(() => promisify(execFile)(process.execPath, [script]));
@@ -281,7 +279,7 @@ describe("the cache", () => {
   });
 
   it("on a disk that fills up keeps in memory what was not written", async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     const { writeSync } = fs;
     let writes = 0;
     fs.writeSync = ((...parts: unknown[]) => {
@@ -305,7 +303,7 @@ describe("the cache", () => {
   });
 
   it("is rid of what killed processes left", async () => {
-    const cache = folder();
+    const cache = temporaryFolder();
     const dead = spawnSync(process.execPath, ["--version"]).pid;
     writeFileSync(join(cache, `.x.tokens.${dead}-0-0.unfinished`), "half");
     const living = `.x.tokens.${process.ppid}-0-0.unfinished`;
@@ -334,7 +332,7 @@ describe("errors", () => {
     );
     expect(expected).toContain("row ");
     for (const threads of [0, 1, 3]) {
-      const cache = folder();
+      const cache = temporaryFolder();
       await expect(opened({ ...options, threads, cache })).rejects.toThrow(new Error(expected));
       expect(readdirSync(cache)).toEqual([]);
     }
@@ -359,7 +357,7 @@ describe("errors", () => {
 
   it("a file that changes meanwhile", async () => {
     const path = temporary("rows.jsonl", `${good.join("\n")}\n`);
-    const cache = folder();
+    const cache = temporaryFolder();
     const examples = await openExamples({ ...sft, path, cache, threads: 0 });
     fs.appendFileSync(path, `${good[0]}\n`);
     await expect(examples.complete()).rejects.toThrow(
@@ -370,7 +368,7 @@ describe("errors", () => {
   });
 
   it("a thread that dies", async () => {
-    const gone = folder();
+    const gone = temporaryFolder();
     cpSync(directory, gone, { recursive: true });
     const leaving = await loadTokenizer(gone);
     rmSync(gone, { recursive: true });
@@ -384,7 +382,7 @@ describe("errors", () => {
 describe("the end", () => {
   it("a stop ends the waiting, and nothing is left", async () => {
     for (const threads of [0, 2]) {
-      const cache = folder();
+      const cache = temporaryFolder();
       const examples = await openExamples({ ...sft, cache, threads });
       await expect(
         examples.complete(() => {

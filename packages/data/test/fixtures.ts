@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 
 /** Reference numbers of tiny models, part of this repository. */
 export const GOLDENS = fileURLToPath(new URL("../../../test/goldens/", import.meta.url));
@@ -15,9 +16,16 @@ export function realData(path: string): string | null {
   return existsSync(full) ? full : null;
 }
 
+/** Of this test file; removed after its tests. */
+const root = mkdtempSync(join(tmpdir(), "outright-data-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A fresh directory that is removed after the file's tests. */
+export const temporaryFolder = (): string => mkdtempSync(join(root, "folder-"));
+
 /** Writes a file into a fresh temporary directory and gives its path. */
 export function temporary(name: string, content: string | Uint8Array): string {
-  const path = join(mkdtempSync(join(tmpdir(), "outright-data-")), name);
+  const path = join(temporaryFolder(), name);
   writeFileSync(path, content);
   return path;
 }

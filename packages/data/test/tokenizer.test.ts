@@ -1,10 +1,9 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as library from "@huggingface/tokenizers";
 import { loadTokenizer, type Tokenizer } from "@outright/data";
 import { describe, expect, it } from "vitest";
-import { GOLDENS, realData, temporary } from "./fixtures.js";
+import { GOLDENS, realData, temporary, temporaryFolder } from "./fixtures.js";
 
 interface PlainLibrary {
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
@@ -31,7 +30,7 @@ function copied(
   name: string,
   change: (files: Record<string, Record<string, unknown> | null>) => void,
 ): string {
-  const directory = mkdtempSync(join(tmpdir(), "outright-tokenizer-"));
+  const directory = temporaryFolder();
   const files: Record<string, Record<string, unknown> | null> = {};
   for (const file of ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json"]) {
     files[file] = JSON.parse(readFileSync(join(GOLDENS, "models", name, file), "utf8"));

@@ -1,7 +1,9 @@
 /** Run directories as a trainer would write them, from a small two-loss model of what the methods do. */
+import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 
 export interface Synthetic {
   name: string;
@@ -179,4 +181,8 @@ export async function writeRun(root: string, spec: Synthetic): Promise<string> {
   return dir;
 }
 
-export const scratch = (): Promise<string> => mkdtemp(join(tmpdir(), "outright-report-"));
+/** Of this test file; removed after its tests. */
+const root = mkdtempSync(join(tmpdir(), "outright-report-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+export const scratch = (): Promise<string> => mkdtemp(join(root, "folder-"));

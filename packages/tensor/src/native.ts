@@ -53,7 +53,7 @@ export interface MemoryStats {
   liveBytes: number;
   /** largest liveBytes since the last resetPeak() */
   peakBytes: number;
-  /** bytes kept by the caching allocator for reuse */
+  /** bytes kept by the allocator for reuse */
   cachedBytes: number;
   /** number of live buffers */
   liveBuffers: number;

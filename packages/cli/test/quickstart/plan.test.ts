@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "@outright/trainer";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { writeBaseDirectory } from "../../src/quickstart/base-model.js";
 import {
   BUDGET,
@@ -24,7 +24,9 @@ const optima = { sft: 0.2, dpo: 0.05 };
 
 describe("the plan", () => {
   it("is made of valid run configs, all with directories of their own", async () => {
-    const paths = quickstartPaths(await mkdtemp(join(tmpdir(), "outright-plan-")));
+    const folder = await mkdtemp(join(tmpdir(), "outright-plan-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const paths = quickstartPaths(folder);
     const world = makeWorld();
     await writeWorld(paths.world, world);
     await writeBaseDirectory(paths.blank, trainTokenizer(allTexts(world), 300));

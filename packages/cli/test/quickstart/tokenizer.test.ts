@@ -1,8 +1,8 @@
-import { mkdtemp, readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadTokenizer } from "@outright/data";
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   BASE_SHAPE,
   baseConfig,
@@ -22,14 +22,17 @@ import { allTexts } from "../../src/quickstart/world-files.js";
 const world = makeWorld();
 const texts = allTexts(world);
 const trained = trainTokenizer(texts, 512);
+let folder: string;
 let directory: string;
 let tokenizer: Awaited<ReturnType<typeof loadTokenizer>>;
 
 beforeAll(async () => {
-  directory = join(await mkdtemp(join(tmpdir(), "outright-quickstart-")), "blank");
+  folder = await mkdtemp(join(tmpdir(), "outright-quickstart-"));
+  directory = join(folder, "blank");
   await writeBaseDirectory(directory, trained);
   tokenizer = await loadTokenizer(directory);
 });
+afterAll(() => rm(folder, { recursive: true }));
 
 describe("trainTokenizer", () => {
   it("gives the vocabulary asked for, specials and bytes first, the same every time", () => {
