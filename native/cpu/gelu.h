@@ -37,7 +37,7 @@ Normal normal_for(Vec x) {
 }
 
 template <typename X>
-Vec gelu_value(Vec x, bool tanh) {
+[[gnu::always_inline]] inline Vec gelu_value(Vec x, bool tanh) {
   const Vec share =
       tanh ? sigmoid(kTwoRootTwoOverPi * (x + kGeluCubic * x * x * x)) : normal_for<X>(x).distribution;
   return x * share;

@@ -29,22 +29,45 @@ struct Epilogue {
 
   void write(int64_t m, int64_t n, int64_t first_row, int64_t first_column, const float* sums,
              int64_t lds) const {
+    constexpr int64_t kStep = kTogether * kLanes;
+    const int64_t whole = n / kStep * kStep;
     for (int64_t i = 0; i < m; ++i) {
       const float* row = sums + i * lds;
       const int64_t at = (first_row + i) * ldy + first_column;
-      for_vectors(n, [&](int64_t j, int64_t lanes) {
-        Vec value = load_n(row + j, lanes);
-        if (b) value += load_n(b + first_column + j, lanes);
-        if (r) value += load_n(r + at + j, lanes);
-        if (accumulate) value += load_n(y + at + j, lanes);
-        // Rounded first, so that the result is that of the two operations one after the other.
-        if (activated) {
-          value = as_stored<X>(value);
-          store_n(activated + at + j, gelu_value<X>(value, tanh), lanes);
-        }
-        store_n(y + at + j, value, lanes);
+      for (int64_t j = 0; j < whole; j += kStep)
+        write_vectors<kTogether>(row + j, at + j, first_column + j, kLanes);
+      for_vectors(n - whole, [&](int64_t j, int64_t lanes) {
+        write_vectors<1>(row + whole + j, at + whole + j, first_column + whole + j, lanes);
       });
     }
+  }
+
+ private:
+  // Vectors that are worked on together, so that one does not wait for another.
+  static constexpr int kTogether = 4;
+
+  // `count` vectors; `lanes` of each, which are all where there are several.
+  template <int count>
+  void write_vectors(const float* sums, int64_t at, int64_t column, int64_t lanes) const {
+    Vec values[count];
+    const auto each = [&](const auto& change) {
+#pragma GCC unroll 4
+      for (int v = 0; v < count; ++v) change(values[v], v * kLanes);
+    };
+    each([&](Vec& value, int64_t j) { value = load_n(sums + j, lanes); });
+    if (b) each([&](Vec& value, int64_t j) { value += load_n(b + column + j, lanes); });
+    if (r) each([&](Vec& value, int64_t j) { value += load_n(r + at + j, lanes); });
+    if (accumulate) each([&](Vec& value, int64_t j) { value += load_n(y + at + j, lanes); });
+    if (activated) {
+      // Rounded first, so that the result is that of the two operations one after the other.
+      each([&](Vec& value, int64_t) { value = as_stored<X>(value); });
+      Vec activations[count];
+#pragma GCC unroll 4
+      for (int v = 0; v < count; ++v) activations[v] = gelu_value<X>(values[v], tanh);
+#pragma GCC unroll 4
+      for (int v = 0; v < count; ++v) store_n(activated + at + v * kLanes, activations[v], lanes);
+    }
+    each([&](Vec& value, int64_t j) { store_n(y + at + j, value, lanes); });
   }
 };
 

@@ -40,7 +40,10 @@ struct Grid {
                               {kQuarter, 128},
                               {kQuarter, 64}}) {
       if (shape.rows > tallest * kBlock) continue;
-      row_step = shape.rows;
+      // All as high as one another, so that threads end together.
+      const int64_t down = ceil_div(rows, shape.rows);
+      row_step =
+          down == 0 ? shape.rows : ceil_div(ceil_div(rows, down), matmul::kTileRows) * matmul::kTileRows;
       column_step = shape.columns;
       tiles = ceil_div(rows, row_step) * ceil_div(columns, column_step);
       if (tiles >= kEnough) break;
