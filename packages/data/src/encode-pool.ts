@@ -1,6 +1,7 @@
 /** Threads that encode a file's rows, as many as there are cores; results are fetched when somebody looks, without waiting. */
 import { availableParallelism } from "node:os";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
+import { ChunkCounter } from "./chunk-counter.js";
 import type { Encoding } from "./encode.js";
 import type { EncodedChunk, EncodeJob } from "./encode-worker.js";
 import type { RowIndex } from "./row-index.js";
@@ -10,6 +11,8 @@ import { tokenizerDirectory, tokenizerParts } from "./tokenizer.js";
 const MOST_THREADS = 8;
 
 export class EncodePool {
+  /** what the threads, and whoever helps them, have taken */
+  readonly chunks: ChunkCounter;
   readonly #workers: Worker[] = [];
   readonly #receive: (() => EncodedChunk | undefined)[] = [];
   #failure: Error | null = null;
@@ -29,18 +32,16 @@ export class EncodePool {
     // Only a tokenizer with its whole vocabulary finds the seam of a joint text.
     const parts = encoding.boundary === "joint" ? null : tokenizerParts(tokenizer);
     const source = parts ?? tokenizerDirectory(tokenizer);
-    const chunks = Math.ceil(index.rows / rowsPerChunk);
     if (source === null) return null;
-    return new EncodePool(
-      { index, encoding: rest, tokenizer: source, rowsPerChunk, control: new SharedArrayBuffer(8) },
-      Math.min(threads, chunks),
-    );
+    return new EncodePool({ index, encoding: rest, tokenizer: source, rowsPerChunk }, threads);
   }
 
-  private constructor(job: Omit<EncodeJob, "port">, threads: number) {
-    for (let i = 0; i < threads; i++) {
+  private constructor(job: Omit<EncodeJob, "port" | "counter">, threads: number) {
+    const count = Math.ceil(job.index.rows / job.rowsPerChunk);
+    this.chunks = new ChunkCounter(count);
+    for (let i = 0; i < Math.min(threads, count); i++) {
       const { port1, port2 } = new MessageChannel();
-      const workerData: EncodeJob = { ...job, port: port2 };
+      const workerData: EncodeJob = { ...job, counter: this.chunks.shared, port: port2 };
       const worker = new Worker(new URL("./encode-worker.js", import.meta.url), {
         workerData,
         transferList: [port2],

@@ -1,5 +1,6 @@
 /** A thread that encodes chunks of rows until none is left: takes the next number, reads the rows, sends what became of them. */
 import { type MessagePort, workerData } from "node:worker_threads";
+import { ChunkCounter } from "./chunk-counter.js";
 import type { Encoding } from "./encode.js";
 import { encodeChunk } from "./encode-chunk.js";
 import type { EncodedRows } from "./encoded-rows.js";
@@ -12,8 +13,8 @@ export interface EncodeJob {
   /** parts of the tokenizer, or its directory */
   tokenizer: TokenizerParts | string;
   rowsPerChunk: number;
-  /** Int32[2]: the next chunk that nobody has taken; anything but 0 asks the threads to take no more */
-  control: SharedArrayBuffer;
+  /** of the ChunkCounter */
+  counter: SharedArrayBuffer;
   port: MessagePort;
 }
 
@@ -23,25 +24,21 @@ export interface EncodedChunk extends EncodedRows {
   error: string | null;
 }
 
-const { index, encoding, tokenizer, rowsPerChunk, control, port } = workerData as EncodeJob;
-const [NEXT, STOP] = [0, 1];
-const shared = new Int32Array(control);
+const { index, encoding, tokenizer, rowsPerChunk, counter, port } = workerData as EncodeJob;
+const chunks = new ChunkCounter(Math.ceil(index.rows / rowsPerChunk), counter);
 const reader = new RowReader(index);
 const full: Encoding = {
   ...encoding,
   tokenizer: typeof tokenizer === "string" ? await loadTokenizer(tokenizer) : tokenizerFromParts(tokenizer),
 };
-const chunks = Math.ceil(index.rows / rowsPerChunk);
-while (Atomics.load(shared, STOP) === 0) {
-  const chunk = Atomics.add(shared, NEXT, 1);
-  if (chunk >= chunks) break;
+for (let chunk = chunks.take(); chunk !== null; chunk = chunks.take()) {
   const from = chunk * rowsPerChunk;
   const message: EncodedChunk = {
     chunk,
     ...encodeChunk(reader, from, Math.min(index.rows, from + rowsPerChunk), full),
   };
   port.postMessage(message, [message.ids.buffer, message.numbers.buffer]);
-  if (message.error !== null) Atomics.store(shared, STOP, 1);
+  if (message.error !== null) chunks.stop();
 }
 reader.close();
 port.close();

@@ -151,11 +151,11 @@ class CachedRows implements Rows {
     return describeRow(this.#path, row, lineOf(this.numbers, row));
   }
 
-  look(): boolean {
+  look(): void {}
+
+  encodeNext(): boolean {
     return false;
   }
-
-  encodeNext(): void {}
 
   finish(): void {}
 
@@ -243,11 +243,9 @@ export class Examples<Example> {
       this.check();
       onProgress(this.done, this.rows);
       if (this.report !== null) return this.report;
-      if (this.#rows.look()) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
-      else {
-        this.#rows.encodeNext();
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      // Threads take a while to start: whoever waits for them may as well help.
+      if (this.#rows.encodeNext()) await new Promise((resolve) => setImmediate(resolve));
+      else if (this.done < this.rows) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
     }
   }
 

@@ -77,22 +77,26 @@ export class GrowingRows {
     return this.#pool !== null;
   }
 
-  /**
-   * Takes in what the threads have done since the last look.
-   * @returns false where no threads are at work
-   * @throws Error where a thread died
-   */
-  look(): boolean {
-    if (this.#pool === null) return false;
+  /** Takes in what the threads have done since the last look. @throws Error where a thread died */
+  look(): void {
+    if (this.#pool === null) return;
     for (const chunk of this.#pool.received()) this.#accept(chunk);
-    return true;
   }
 
-  /** Encodes the next chunk in the calling thread. */
-  encodeNext(): void {
-    const chunk = this.done / ROWS_PER_CHUNK;
-    const to = Math.min(this.rows, this.done + ROWS_PER_CHUNK);
-    this.#accept({ chunk, ...encodeChunk(this.#reader, this.done, to, this.#encoding) });
+  /**
+   * Encodes the next chunk in the calling thread; where threads are at work, one that none of them has taken.
+   * @returns false where none is left
+   */
+  encodeNext(): boolean {
+    if (this.#failure !== null || this.done === this.rows) return false;
+    const chunk = this.#pool === null ? this.done / ROWS_PER_CHUNK : this.#pool.chunks.take();
+    if (chunk === null) return false;
+    const from = chunk * ROWS_PER_CHUNK;
+    const to = Math.min(this.rows, from + ROWS_PER_CHUNK);
+    const encoded = encodeChunk(this.#reader, from, to, this.#encoding);
+    if (encoded.error !== null) this.#pool?.chunks.stop();
+    this.#accept({ chunk, ...encoded });
+    return true;
   }
 
   /** The error of the first row that has one, once all rows before it are known. */

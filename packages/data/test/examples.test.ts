@@ -373,9 +373,17 @@ describe("errors", () => {
     const leaving = await loadTokenizer(gone);
     rmSync(gone, { recursive: true });
     // for boundary joint the threads load the directory
-    await expect(opened({ ...sft, tokenizer: leaving, boundary: "joint", threads: 2 })).rejects.toThrow(
+    const examples = await openExamples({ ...sft, tokenizer: leaving, boundary: "joint", threads: 2 });
+    const untilError = async () => {
+      for (let look = 0; look < 1000; look++) {
+        examples.check();
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    await expect(untilError()).rejects.toThrow(
       `${many}: a tokenising thread failed: ${gone}: there is no such model directory`,
     );
+    examples.close();
   });
 });
 
