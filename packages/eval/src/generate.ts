@@ -1,7 +1,7 @@
 /** Greedy generation for many prompts at once, as flat rows without padding. */
 import type { FlatRow, Tokenizer } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
-import { gatherRows, linear, scope, Tensor } from "@outright/tensor";
+import { linear, scope, Tensor } from "@outright/tensor";
 import { uploadInput } from "@outright/trainer";
 
 export interface GenerateOptions {
@@ -90,8 +90,8 @@ function* byTokens(sequences: readonly Growing[], budget: number): Generator<Gro
 function nextTokens(model: LanguageModel, sequences: readonly number[][]): number[] {
   const row = contextRow(sequences);
   return scope(() => {
-    const hidden = model.hiddenStates(uploadInput(model.device, row));
-    const last = gatherRows(hidden, Tensor.from(model.device, row.lossRows));
+    const ends = Tensor.from(model.device, row.lossRows);
+    const last = model.hiddenStates(uploadInput(model.device, row), ends);
     const logits = linear(last, model.head).toFloat32();
     const V = model.vocabSize;
     return sequences.map((_, s) => largest(logits.subarray(s * V, (s + 1) * V)));

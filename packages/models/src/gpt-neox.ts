@@ -21,7 +21,7 @@ import {
   readRope,
 } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
-import { attentionOn, block, type Recompute } from "./lifetime.js";
+import { attentionOn, blocks, type Recompute, rowsOf } from "./lifetime.js";
 import { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
@@ -167,19 +167,26 @@ export class GptNeoX implements LanguageModel {
     return this.config.maxPositions;
   }
 
-  hiddenStates(input: ModelInput): Tensor {
-    let x = embedding(input.ids, this.#embedding);
-    for (const layer of this.#layers) x = block(this.recompute, x, (h) => this.#layer(layer, h, input));
+  hiddenStates(input: ModelInput, tokens: Tensor | null = null): Tensor {
+    const x = blocks(
+      this.recompute,
+      this.#layers,
+      embedding(input.ids, this.#embedding),
+      tokens,
+      (layer, x, wanted) => this.#layer(layer, x, input, wanted),
+    );
     return this.#normed(x, this.#norm);
   }
 
-  #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const h = this.#attention(layer, x, input);
+  #layer(layer: Layer, x: Tensor, input: ModelInput, wanted: Tensor | null): Tensor {
+    const o = rowsOf(this.#attention(layer, x, input), wanted);
+    const residual = rowsOf(x, wanted);
+    const h = layer.dense.forward(o, residual);
     // parallel residual: x + attention(norm₁ x) + mlp(norm₂ x), else norm₂ sees the attention's sum
-    return this.#mlp(layer, this.#normed(this.config.parallelResidual ? x : h, layer.mlpNorm), h);
+    return this.#mlp(layer, this.#normed(this.config.parallelResidual ? residual : h, layer.mlpNorm), h);
   }
 
-  /** x + attention(norm₁ x) */
+  /** attention(norm₁ x), before its output matrix */
   #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
     const { heads, headSize } = this.config;
     const turned = () => {
@@ -187,7 +194,7 @@ export class GptNeoX implements LanguageModel {
       const tables = this.#rotary.upTo(input.maxPosition);
       return [rotary(qkv, input.positions, tables, { headSize, period: 3, rotated: 2 })];
     };
-    const o = attentionOn(this.recompute, turned, ([qkv]) =>
+    return attentionOn(this.recompute, turned, ([qkv]) =>
       fusedAttention(qkv as Tensor, input, {
         queryHeads: heads,
         keyHeads: heads,
@@ -195,7 +202,6 @@ export class GptNeoX implements LanguageModel {
         scale: 1 / Math.sqrt(headSize),
       }),
     );
-    return layer.dense.forward(o, x);
   }
 
   #mlp(layer: Layer, x: Tensor, residual: Tensor): Tensor {

@@ -31,7 +31,11 @@ export interface LanguageModel {
   lora: Lora | null;
   /** what the backward pass computes again instead of keeping it; may be set at any time between steps */
   recompute: Recompute;
-  /** final hidden states after the last norm, [T, D] */
-  hiddenStates(input: ModelInput): Tensor;
+  /**
+   * Final hidden states after the last norm, [T, D].
+   * @param tokens int32[N], ascending: only theirs are wanted, [N, D], and the last block computes nothing of the others
+   *   that attention does not read. The bits are those of all.
+   */
+  hiddenStates(input: ModelInput, tokens?: Tensor): Tensor;
   dispose(): void;
 }

@@ -1,5 +1,5 @@
 /** What stays in memory between a block's forward pass and its backward pass. */
-import { checkpoint, remade, segment, type Tensor } from "@outright/tensor";
+import { checkpoint, gatherRows, remade, segment, type Tensor } from "@outright/tensor";
 
 /**
  * What the backward pass computes again instead of keeping it:
@@ -14,7 +14,7 @@ export type Recompute = "none" | "block" | "attention";
  * Runs one block of a model on x. Without a tape its activations are freed at once, so that scoring and
  * generating need the memory of one block only; with a tape what the backward pass reads stays.
  */
-export function block(recompute: Recompute, x: Tensor, body: (x: Tensor) => Tensor): Tensor {
+function block(recompute: Recompute, x: Tensor, body: (x: Tensor) => Tensor): Tensor {
   return recompute === "block" ? checkpoint([x], () => body(x)) : segment(() => body(x));
 }
 
@@ -26,3 +26,22 @@ export function attentionOn(
 ): Tensor {
   return recompute === "attention" ? remade(inputs, attend) : attend(inputs());
 }
+
+/** Runs x through the blocks; `body` is told the tokens that are wanted of its output, where those are not all. */
+export function blocks<Layer>(
+  recompute: Recompute,
+  layers: readonly Layer[],
+  x: Tensor,
+  tokens: Tensor | null,
+  body: (layer: Layer, x: Tensor, tokens: Tensor | null) => Tensor,
+): Tensor {
+  return layers.reduce(
+    (h, layer, index) =>
+      block(recompute, h, (h) => body(layer, h, index === layers.length - 1 ? tokens : null)),
+    x,
+  );
+}
+
+/** The rows of these tokens; null: x itself. */
+export const rowsOf = (x: Tensor, tokens: Tensor | null): Tensor =>
+  tokens === null ? x : gatherRows(x, tokens);

@@ -15,7 +15,7 @@ import {
 } from "@outright/tensor";
 import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
-import { attentionOn, block, type Recompute } from "./lifetime.js";
+import { attentionOn, blocks, type Recompute, rowsOf } from "./lifetime.js";
 import { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 import { ParameterSet } from "./parameters.js";
@@ -148,20 +148,25 @@ export class Llama implements LanguageModel {
     return this.config.maxPositions;
   }
 
-  hiddenStates(input: ModelInput): Tensor {
-    let x = embedding(input.ids, this.#embedding);
-    for (const layer of this.#layers) x = block(this.recompute, x, (h) => this.#layer(layer, h, input));
+  hiddenStates(input: ModelInput, tokens: Tensor | null = null): Tensor {
+    const x = blocks(
+      this.recompute,
+      this.#layers,
+      embedding(input.ids, this.#embedding),
+      tokens,
+      (layer, x, wanted) => this.#layer(layer, x, input, wanted),
+    );
     return rmsNorm(x, this.#norm, this.config.normEps);
   }
 
-  #layer(layer: Layer, x: Tensor, input: ModelInput): Tensor {
-    const h = this.#attention(layer, x, input);
+  #layer(layer: Layer, x: Tensor, input: ModelInput, wanted: Tensor | null): Tensor {
+    const h = layer.o.forward(rowsOf(this.#attention(layer, x, input), wanted), rowsOf(x, wanted));
     const normed = rmsNorm(h, layer.mlpNorm, this.config.normEps);
     const activated = siluGate(layer.gate.forward(normed), layer.up.forward(normed));
     return layer.down.forward(activated, h);
   }
 
-  /** x + attention(norm x) */
+  /** attention(norm x), before its output matrix */
   #attention(layer: Layer, x: Tensor, input: ModelInput): Tensor {
     const { heads, keyHeads, headSize } = this.config;
     const tables = this.#rotary.upTo(input.maxPosition);
@@ -171,7 +176,7 @@ export class Llama implements LanguageModel {
       const normed = rmsNorm(x, layer.attentionNorm, this.config.normEps);
       return [turned(layer.q.forward(normed)), turned(layer.k.forward(normed)), layer.v.forward(normed)];
     };
-    const o = attentionOn(this.recompute, projections, ([q, k, v]) =>
+    return attentionOn(this.recompute, projections, ([q, k, v]) =>
       attention(q as Tensor, k as Tensor, v as Tensor, input, {
         queryHeads: heads,
         keyHeads,
@@ -179,7 +184,6 @@ export class Llama implements LanguageModel {
         scale: 1 / Math.sqrt(headSize),
       }),
     );
-    return layer.o.forward(o, x);
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 /** One flat row through a model: forward, and backward where it trains. */
 import type { FlatRow } from "@outright/data";
 import type { DropoutSeeds, LanguageModel, ModelInput } from "@outright/models";
-import { type Device, gatherRows, logprobHead, scope, Tape, Tensor } from "@outright/tensor";
+import { type Device, logprobHead, scope, Tape, Tensor } from "@outright/tensor";
 
 /** Copies what the trunk needs of a flat row to the device. */
 export function uploadInput(device: Device, row: FlatRow): ModelInput {
@@ -15,10 +15,10 @@ export function uploadInput(device: Device, row: FlatRow): ModelInput {
   };
 }
 
-/** log π(target | what it follows) of the row's N loss tokens; only those go through the head. float32[N] */
+/** log π(target | what it follows) of the row's N loss tokens; only those leave the last block and go through the head. float32[N] */
 export function rowLogprobs(model: LanguageModel, row: FlatRow): Tensor {
-  const hidden = model.hiddenStates(uploadInput(model.device, row));
-  const scored = gatherRows(hidden, Tensor.from(model.device, row.lossRows));
+  const lossRows = Tensor.from(model.device, row.lossRows);
+  const scored = model.hiddenStates(uploadInput(model.device, row), lossRows);
   return logprobHead(scored, model.head, Tensor.from(model.device, row.targets));
 }
 

@@ -1,5 +1,5 @@
 /** What a run holds: forecast beside measured, and flat over many steps. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { counterRandom, type SftExample } from "@outright/data";
@@ -78,7 +78,15 @@ describe("forecast", () => {
   });
 
   it("names what saves memory, largest first, and a block saves more than its attention", async () => {
-    const { forecast } = await compared("llama-nano", { policy: { name: "single", objective: "sft" } });
+    // of a single block what goes into attention is most; blocks win by their number
+    const deep = join(root, "deep");
+    cpSync(join(goldens, "models/llama-nano"), deep, { recursive: true });
+    const config = JSON.parse(readFileSync(join(deep, "config.json"), "utf8")) as object;
+    writeFileSync(join(deep, "config.json"), JSON.stringify({ ...config, num_hidden_layers: 6 }));
+    const { forecast } = await compared("llama-nano", {
+      ...{ model: deep, init: "random" },
+      policy: { name: "single", objective: "sft" },
+    });
     const of = (setting: string) => forecast.savings.find((saving) => saving.setting === setting)?.bytes ?? 0;
     expect(of("--recompute block")).toBeGreaterThan(of("--recompute attention"));
     expect(of("--recompute attention")).toBeGreaterThan(0);

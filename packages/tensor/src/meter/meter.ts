@@ -188,6 +188,6 @@ export class Meter {
 
 function labelAfter(kernel: string): Label | null {
   if (kernel === "embedding") return "activations";
-  if (kernel === "gatherRows") return "head";
+  if (kernel === "logprobHead") return "head";
   return kernel.includes("Backward") ? "gradients of activations" : null;
 }
