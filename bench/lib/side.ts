@@ -15,6 +15,8 @@ export class Side {
   readonly who: string;
   readonly dtype: Dtype;
   readonly lora: boolean;
+  /** all examples of a step in one pass, as ours */
+  readonly onePass: boolean;
   readonly participant: Participant;
   /** loss of each step before its update, by index */
   readonly losses: number[] = [];
@@ -28,6 +30,7 @@ export class Side {
     this.who = who;
     this.dtype = work.dtype;
     this.lora = work.lora !== null;
+    this.onePass = !work.micro;
     this.participant = participant;
     this.#work = work;
   }
