@@ -1,5 +1,6 @@
 /**
- * Many small steps of a whole run: does memory stay flat, do steps stay as fast? RSS is noted every 100 steps.
+ * Many small steps of a whole run: does memory stay flat, do steps stay as fast? RSS is noted every 100 steps, after a
+ * garbage collection: what JavaScript has not collected yet comes and goes within some MiB, and would hide a leak.
  *
  *   pnpm bench:soak [--steps 2000] [--out bench/results/soak/soak.json]
  */
@@ -8,6 +9,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { counterRandom } from "@outright/data";
 import { parseConfig, train } from "@outright/trainer";
 
@@ -32,6 +35,9 @@ writeFileSync(
   lines(() => ({ prompt: text(20), chosen: text(30), rejected: text(30) })),
 );
 
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
 const rss: { step: number; bytes: number }[] = [];
 const seconds: number[] = [];
 let device = "";
@@ -55,7 +61,9 @@ await train(config, {
     if (event.type === "notice" && event.message.startsWith("device:")) device = event.message;
     if (event.type !== "step") return;
     seconds.push(event.seconds);
-    if (event.step % 100 === 0) rss.push({ step: event.step, bytes: process.memoryUsage().rss });
+    if (event.step % 100 !== 0) return;
+    collect();
+    rss.push({ step: event.step, bytes: process.memoryUsage().rss });
   },
 });
 rmSync(folder, { recursive: true, force: true });
