@@ -139,17 +139,18 @@ async function fastest(
       await side.start();
       await side.step(WARM_UP);
       say(`${name} PyTorch, ${how}: ${third(side).toFixed(3)} s a step`);
-      const wins: boolean = best === null || third(side) < third(best);
-      const leaves = wins ? best : side;
-      if (wins) best = side;
-      if (leaves === null) continue;
-      const { peakRssBytes } = await leaves.participant.end();
-      if (leaves.onePass && (onePass === null || third(leaves) < onePass.seconds))
-        onePass = { seconds: third(leaves), rss: peakRssBytes };
     } catch (error) {
       side.participant.kill();
       report.skip(`${name} PyTorch, ${how}`, (error as Error).message);
+      continue;
     }
+    const wins: boolean = best === null || third(side) < third(best);
+    const leaves = wins ? best : side;
+    if (wins) best = side;
+    if (leaves === null) continue;
+    const { peakRssBytes } = await leaves.participant.end();
+    if (leaves.onePass && (onePass === null || third(leaves) < onePass.seconds))
+      onePass = { seconds: third(leaves), rss: peakRssBytes };
   }
   return best === null ? null : { side: best, onePassRss: best.onePass ? null : (onePass?.rss ?? null) };
 }
