@@ -15,6 +15,7 @@
       "cpu/head.cpp",
       "cpu/linear.cpp",
       "cpu/losses.cpp",
+      "cpu/master.cpp",
       "cpu/matmul.cpp",
       "cpu/memory.cpp",
       "cpu/norm.cpp",

@@ -61,8 +61,8 @@ export function opCases(native: NativeDevice, shape: ShapeSizes, rows: Rows, X: 
   const offsets = ints(Int32Array.from([0, N]));
   const pairs = ints(Int32Array.from([0, N >> 1, N]));
   const weights = 12 * 6 * D * D;
-  const [master, grads, m, v] = [f(weights), f(weights), f(weights), f(weights)];
-  const params = X === "bfloat16" ? x(weights) : master;
+  const [params, grads, m, v] = [x(weights), f(weights), f(weights), f(weights)];
+  const lows = X === "bfloat16" ? [make("int16", weights, 0)] : [];
   const adam = {
     lr: 1e-5,
     beta1: 0.9,
@@ -136,9 +136,7 @@ export function opCases(native: NativeDevice, shape: ShapeSizes, rows: Rows, X: 
     on.dpoSigmoid(logp, pairs, new Float64Array(2), headLse, new Float64Array(6), N, 1, 0.1, 1),
   );
   add("globalNorm", `${weights} weights`, (on) => on.globalNorm([grads]));
-  add("adamW", `${weights} weights`, (on) =>
-    on.adamW([params], X === "bfloat16" ? [master] : [], [grads], [m], [v], adam),
-  );
+  add("adamW", `${weights} weights`, (on) => on.adamW([params], lows, [grads], [m], [v], adam));
   add("fill", `${weights} weights`, (on) => on.fill(grads, 0));
   add("copy", `${weights} weights`, (on) => on.copy(m, 0, v, 0, weights));
   return cases;

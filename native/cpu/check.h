@@ -29,13 +29,16 @@ inline const char* dtype_name(int32_t dtype) {
       return "float64";
     case OUTRIGHT_INT32:
       return "int32";
+    case OUTRIGHT_INT16:
+      return "int16";
   }
   return "unknown dtype";
 }
 
 // Bytes of an element of a dtype that this backend stores; else 0.
 inline int64_t dtype_bytes(int32_t dtype) {
-  return dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32 ? 4 : dtype == OUTRIGHT_BFLOAT16 ? 2 : 0;
+  if (dtype == OUTRIGHT_FLOAT32 || dtype == OUTRIGHT_INT32) return 4;
+  return dtype == OUTRIGHT_BFLOAT16 || dtype == OUTRIGHT_INT16 ? 2 : 0;
 }
 
 class Check {
@@ -172,8 +175,9 @@ class Check {
     if (!tensor) invalid("%s is missing", name);
     if (tensor->dtype != dtype) {
       if (dtype_bytes(tensor->dtype) == 0)
-        fail(OUTRIGHT_UNSUPPORTED, "%s: %s is %s; this backend stores float32, bfloat16 and int32 only",
-             operation_, name, dtype_name(tensor->dtype));
+        fail(OUTRIGHT_UNSUPPORTED,
+             "%s: %s is %s; this backend stores float32, bfloat16, int32 and int16 only", operation_, name,
+             dtype_name(tensor->dtype));
       invalid("%s is %s, not %s", name, dtype_name(tensor->dtype), dtype_name(dtype));
     }
     if (tensor->count < count || (count > 0 && !tensor->data))

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "check.h"
 #include "operations.h"
@@ -22,12 +23,20 @@ Span span(const Check& check, const outright_tensor* tensor, const char* name, i
   if (!tensor) check.invalid("%s is missing", name);
   const int64_t size = dtype_bytes(tensor->dtype);
   if (size == 0)
-    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32, bfloat16 and int32 only", name,
+    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32, bfloat16, int32 and int16 only", name,
          dtype_name(tensor->dtype));
   if (offset < 0 || count < 0 || offset > tensor->count || count > tensor->count - offset)
     check.invalid("%lld elements from %lld on are outside %s, which has %lld", static_cast<long long>(count),
                   static_cast<long long>(offset), name, static_cast<long long>(tensor->count));
   return {static_cast<char*>(tensor->data) + offset * size, static_cast<size_t>(count * size)};
+}
+
+template <typename Integer>
+void fill_whole(const Check& check, const outright_tensor* target, double value) {
+  using Limits = std::numeric_limits<Integer>;
+  if (!(value >= Limits::min() && value <= Limits::max()) || value != static_cast<Integer>(value))
+    check.invalid("%g is not a whole number that %s holds", value, dtype_name(target->dtype));
+  std::fill_n(static_cast<Integer*>(target->data), target->count, static_cast<Integer>(value));
 }
 
 void allocate(const Check& check, Device& device, int32_t dtype, int64_t count, Place place,
@@ -37,7 +46,8 @@ void allocate(const Check& check, Device& device, int32_t dtype, int64_t count, 
   const int64_t size = dtype_bytes(dtype);
   if (size == 0)
     fail(OUTRIGHT_UNSUPPORTED,
-         "alloc: no buffers of %s; this backend stores float32, bfloat16 and int32 only", dtype_name(dtype));
+         "alloc: no buffers of %s; this backend stores float32, bfloat16, int32 and int16 only",
+         dtype_name(dtype));
   check.sizes({{"count", count}});
   tensor->data = device.allocator.allocate(check.elements("the buffer", {count, size}), place);
   tensor->count = count;
@@ -99,8 +109,12 @@ void copy(Device&, const outright_tensor* target, int64_t target_offset, const o
 
 void fill(Device& device, const outright_tensor* target, double value) {
   const Check check("fill");
-  const Span to = span(check, target, "the buffer", 0, target ? target->count : 0);
-  if (target->dtype != OUTRIGHT_INT32) {
+  span(check, target, "the buffer", 0, target ? target->count : 0);
+  if (target->dtype == OUTRIGHT_INT32) {
+    fill_whole<int32_t>(check, target, value);
+  } else if (target->dtype == OUTRIGHT_INT16) {
+    fill_whole<int16_t>(check, target, value);
+  } else {
     with_storage(target, [&](auto storage) {
       using X = decltype(storage);
       X* data = static_cast<X*>(target->data);
@@ -108,11 +122,7 @@ void fill(Device& device, const outright_tensor* target, double value) {
       for_chunks(device, target->count, 1,
                  [&](int64_t begin, int64_t end) { std::fill(data + begin, data + end, filling); });
     });
-    return;
   }
-  if (!(value >= INT32_MIN && value <= INT32_MAX) || value != static_cast<int32_t>(value))
-    check.invalid("%g is not a whole number that int32 holds", value);
-  if (to.bytes) std::fill_n(static_cast<int32_t*>(target->data), target->count, static_cast<int32_t>(value));
 }
 
 }  // namespace outright::cpu

@@ -117,12 +117,18 @@ void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_ten
 
 // optimizer.cpp
 void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm);
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* masters,
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings);
 
 // cast.cpp
 void cast(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count);
+
+// master.cpp
+void split_master(Device& device, const outright_tensor* x, const outright_tensor* w,
+                  const outright_tensor* low, int64_t count);
+void join_master(Device& device, const outright_tensor* w, const outright_tensor* low,
+                 const outright_tensor* x, int64_t count);
 
 // dropout.cpp
 void dropout(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count, double p,

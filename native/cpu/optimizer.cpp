@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "check.h"
+#include "master.h"
 #include "operations.h"
 #include "stochastic_rounding.h"
 #include "tiles.h"
@@ -80,7 +81,7 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
   *norm = std::sqrt(total);
 }
 
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* masters,
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings) {
   const Check check("adamw");
@@ -90,7 +91,7 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
     check.host(list, name, n);
   if (settings->step < 1)
     check.invalid("step is %lld: it counts from 1", static_cast<long long>(settings->step));
-  const auto has_master = [&](int64_t i) { return masters && masters[i].count > 0; };
+  const auto has_low = [&](int64_t i) { return lows && lows[i].count > 0; };
   for (int64_t i = 0; i < n; ++i) {
     Check one("adamw");
     const int64_t count = params[i].count;
@@ -98,11 +99,11 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
       using Storage = decltype(storage);
       one.output<Storage>(&params[i], "a tensor of params", {count});
     });
-    if (has_master(i)) {
+    if (has_low(i)) {
       if (params[i].dtype != OUTRIGHT_BFLOAT16)
-        check.invalid("tensor %lld of params is %s: only bfloat16 takes a master", static_cast<long long>(i),
+        check.invalid("tensor %lld of params is %s: only bfloat16 takes a low", static_cast<long long>(i),
                       dtype_name(params[i].dtype));
-      one.output(&masters[i], "its master", {count});
+      one.output<int16_t>(&lows[i], "its low", {count});
     }
     one.input(&grads[i], "its gradient", {count});
     one.output(&m[i], "its moment m", {count});
@@ -132,12 +133,11 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
           return;
         }
         bfloat16* p = static_cast<bfloat16*>(params[tensor].data) + range.begin;
-        if (has_master(tensor)) {
-          float* master = at(masters);
+        if (has_low(tensor)) {
+          int16_t* low = static_cast<int16_t*>(lows[tensor].data) + range.begin;
           for_vectors(range.size(), [&](int64_t i, int64_t lanes) {
-            const Vec value = updated(load_n(master + i, lanes), grad + i, m_at + i, v_at + i, lanes);
-            store_n(master + i, value, lanes);
-            store_n(p + i, value, lanes);
+            const Vec master = load_master(p + i, low + i, lanes);
+            store_master(p + i, low + i, updated(master, grad + i, m_at + i, v_at + i, lanes), lanes);
           });
           return;
         }

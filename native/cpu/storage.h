@@ -26,6 +26,8 @@ template <>
 inline constexpr int32_t kDtype<bfloat16> = OUTRIGHT_BFLOAT16;
 template <>
 inline constexpr int32_t kDtype<int32_t> = OUTRIGHT_INT32;
+template <>
+inline constexpr int32_t kDtype<int16_t> = OUTRIGHT_INT16;
 
 inline float to_float(float x) { return x; }
 inline float to_float(bfloat16 x) { return std::bit_cast<float>(static_cast<uint32_t>(x.bits) << 16); }

@@ -118,4 +118,6 @@ extern "C" const outright_backend outright_cpu_table = {
     .linear_gelu = Entry<linear_gelu>::call,
     .cast = Entry<cast>::call,
     .dropout = Entry<dropout>::call,
+    .split_master = Entry<split_master>::call,
+    .join_master = Entry<join_master>::call,
 };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "outright/backend.h"
@@ -64,7 +65,8 @@ class Arguments {
     if (word == "float32") return OUTRIGHT_FLOAT32;
     if (word == "bfloat16") return OUTRIGHT_BFLOAT16;
     if (word == "int32") return OUTRIGHT_INT32;
-    complain(name, R"(must be "float32", "bfloat16" or "int32")");
+    if (word == "int16") return OUTRIGHT_INT16;
+    complain(name, R"(must be "float32", "bfloat16", "int32" or "int16")");
   }
 
   std::vector<int64_t> sizes(const char* name, uint32_t count) {
@@ -112,16 +114,13 @@ class Arguments {
     return array.Data();
   }
 
-  // Host data for a buffer: a Float32Array for float32, an Int32Array for int32, a Uint16Array for bfloat16.
+  // Host data for a buffer: a Float32Array for float32, an Int32Array for int32, an Int16Array for int16, a
+  // Uint16Array for bfloat16.
   Napi::TypedArray host(const char* name, int32_t dtype) {
     const Napi::Value value = next(name);
-    const napi_typedarray_type wanted = dtype == OUTRIGHT_INT32      ? napi_int32_array
-                                        : dtype == OUTRIGHT_BFLOAT16 ? napi_uint16_array
-                                                                     : napi_float32_array;
+    const auto [wanted, complaint] = host_array(dtype);
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != wanted)
-      complain(name, dtype == OUTRIGHT_INT32      ? "must be an Int32Array"
-                     : dtype == OUTRIGHT_BFLOAT16 ? "must be a Uint16Array (the buffer is bfloat16)"
-                                                  : "must be a Float32Array");
+      complain(name, complaint);
     return value.As<Napi::TypedArray>();
   }
 
@@ -130,6 +129,19 @@ class Arguments {
   }
 
  private:
+  static std::pair<napi_typedarray_type, const char*> host_array(int32_t dtype) {
+    switch (dtype) {
+      case OUTRIGHT_INT32:
+        return {napi_int32_array, "must be an Int32Array"};
+      case OUTRIGHT_INT16:
+        return {napi_int16_array, "must be an Int16Array"};
+      case OUTRIGHT_BFLOAT16:
+        return {napi_uint16_array, "must be a Uint16Array (the buffer is bfloat16)"};
+      default:
+        return {napi_float32_array, "must be a Float32Array"};
+    }
+  }
+
   Napi::Value next(const char* name) {
     if (index_ >= info_.Length()) complain(name, "is missing");
     return info_[index_++];

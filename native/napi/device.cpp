@@ -234,6 +234,8 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::adamw>("adamW"),
                          InstanceMethod<&Device::cast>("cast"),
                          InstanceMethod<&Device::dropout>("dropout"),
+                         InstanceMethod<&Device::split_master>("splitMaster"),
+                         InstanceMethod<&Device::join_master>("joinMaster"),
                      });
 }
 

@@ -63,6 +63,8 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value adamw(const Napi::CallbackInfo& info);
   Napi::Value cast(const Napi::CallbackInfo& info);
   Napi::Value dropout(const Napi::CallbackInfo& info);
+  Napi::Value split_master(const Napi::CallbackInfo& info);
+  Napi::Value join_master(const Napi::CallbackInfo& info);
 
   // The backend's functions; throws when the device was closed.
   const outright_backend& table(const Napi::Env& env) const;

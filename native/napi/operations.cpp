@@ -454,13 +454,13 @@ Napi::Value Device::adamw(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   Arguments arguments(info, buffers_, "adamW");
   const std::vector<outright_tensor> params = arguments.tensors("params");
-  const std::vector<outright_tensor> masters = arguments.optionals("masters");
+  const std::vector<outright_tensor> lows = arguments.optionals("lows");
   const std::vector<outright_tensor> grads = arguments.tensors("grads");
   const std::vector<outright_tensor> m = arguments.tensors("m");
   const std::vector<outright_tensor> v = arguments.tensors("v");
   if (grads.size() != params.size() || m.size() != params.size() || v.size() != params.size() ||
-      (!masters.empty() && masters.size() != params.size()))
-    arguments.complain("params, masters, grads, m and v", "must have equal lengths");
+      (!lows.empty() && lows.size() != params.size()))
+    arguments.complain("params, lows, grads, m and v", "must have equal lengths");
   const Napi::Object object = arguments.object("settings");
   outright_adamw_settings settings = {};
   settings.lr = setting(arguments, object, "lr");
@@ -472,8 +472,8 @@ Napi::Value Device::adamw(const Napi::CallbackInfo& info) {
   settings.grad_scale = setting(arguments, object, "gradScale");
   settings.seed = static_cast<uint64_t>(setting(arguments, object, "seed"));
   expect(info.Env(),
-         functions.adamw(device_, params.data(), masters.empty() ? nullptr : masters.data(), grads.data(),
-                         m.data(), v.data(), static_cast<int64_t>(params.size()), &settings));
+         functions.adamw(device_, params.data(), lows.empty() ? nullptr : lows.data(), grads.data(), m.data(),
+                         v.data(), static_cast<int64_t>(params.size()), &settings));
   return info.Env().Undefined();
 }
 
@@ -484,6 +484,28 @@ Napi::Value Device::cast(const Napi::CallbackInfo& info) {
   const outright_tensor* y = arguments.tensor("y");
   const int64_t count = arguments.size("count");
   expect(info.Env(), functions.cast(device_, x, y, count));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::split_master(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "splitMaster");
+  const outright_tensor* x = arguments.tensor("x");
+  const outright_tensor* w = arguments.tensor("w");
+  const outright_tensor* low = arguments.tensor("low");
+  const int64_t count = arguments.size("count");
+  expect(info.Env(), functions.split_master(device_, x, w, low, count));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::join_master(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "joinMaster");
+  const outright_tensor* w = arguments.tensor("w");
+  const outright_tensor* low = arguments.tensor("low");
+  const outright_tensor* x = arguments.tensor("x");
+  const int64_t count = arguments.size("count");
+  expect(info.Env(), functions.join_master(device_, w, low, x, count));
   return info.Env().Undefined();
 }
 

@@ -94,6 +94,7 @@ Suite MakeSuite(bool quick) {
   AddOptimizer(suite);
   AddCast(suite);
   AddDropout(suite);
+  AddMaster(suite);
   AddStochasticRounding(suite);
   return suite;
 }

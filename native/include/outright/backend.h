@@ -22,6 +22,11 @@
  * - Weights and activations are float32 or bfloat16. The tensors of one call that hold them (x, w, b, r, y,
  * q, k, v, o, h, table, and the gradients of activations dx, dy, dh, ...) have one dtype, called X below;
  * products are accumulated in float32 and rounded to X once, to nearest even.
+ * - A float32 master of a bfloat16 weight is that weight and an int16 beside it, its `low`: taken as
+ * integers, the bits of the master are the bits of the weight times 2^16, plus low. The weight being the
+ * master rounded to nearest even, low says exactly what the rounding took, but for masters half-way between
+ * two weights that are rounded towards zero: there it would be 2^15, one too many, and the master loses one
+ * unit in its last place.
  * - Statistics (mean, rstd, lse), log-probs, loss gradients g, rotary tables, gradients of parameters (dw,
  * db, dtable) and moments are float32 whatever X is. Reductions and losses are float32 or wider.
  * - Results depend on the values and shapes alone, never on the number of threads or on time. On CPU backends
@@ -40,7 +45,7 @@ extern "C" {
 #endif
 
 /* Raised by one whenever the meaning or order of anything below changes. */
-#define OUTRIGHT_ABI_VERSION 3
+#define OUTRIGHT_ABI_VERSION 4
 
 typedef int32_t outright_status;
 enum {
@@ -57,7 +62,8 @@ enum {
   OUTRIGHT_BFLOAT16 = 1,
   OUTRIGHT_FLOAT16 = 2,
   OUTRIGHT_FLOAT64 = 3,
-  OUTRIGHT_INT32 = 4
+  OUTRIGHT_INT32 = 4,
+  OUTRIGHT_INT16 = 5
 };
 
 typedef struct outright_device outright_device; /* opaque, owned by the backend */
@@ -109,7 +115,7 @@ typedef struct outright_adamw_settings {
   double weight_decay; /* decoupled */
   int64_t step;        /* 1-based count of updates made with these moments, this one included */
   double grad_scale;   /* gradients are multiplied by this first */
-  uint64_t seed;       /* of stochastic rounding; used only where bfloat16 params have no masters */
+  uint64_t seed;       /* of stochastic rounding; used only where bfloat16 params have no lows */
 } outright_adamw_settings;
 
 typedef struct outright_backend {
@@ -355,14 +361,14 @@ typedef struct outright_backend {
    * torch.optim.AdamW on n tensors: with g = grad_scale * grad,
    *   p -= lr weight_decay p;  m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
    *   p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps).
-   * grads, m, v: float32. A bfloat16 param either has a float32 master of the same length, which is updated
-   * and then rounded to the param, or none (masters NULL, or a master of count 0): then the updated value is
+   * grads, m, v: float32. A bfloat16 param either has a low (int16, of the same length), with which it is the
+   * float32 master that is updated, or none (lows NULL, or a low of count 0): then the updated value is
    * rounded stochastically, up with the probability of its distance from the bfloat16 below, by random bits
    * that are a function of (seed, step, index of the tensor, index of the element). Float32 params take no
-   * master.
+   * low.
    */
   outright_status (*adamw)(outright_device* device, const outright_tensor* params,
-                           const outright_tensor* masters /* or NULL */, const outright_tensor* grads,
+                           const outright_tensor* lows /* or NULL */, const outright_tensor* grads,
                            const outright_tensor* m, const outright_tensor* v, int64_t n,
                            const outright_adamw_settings* settings);
 
@@ -382,6 +388,14 @@ typedef struct outright_backend {
    */
   outright_status (*dropout)(outright_device* device, const outright_tensor* x, const outright_tensor* y,
                              int64_t count, double p, uint64_t seed, int32_t accumulate);
+
+  /* ---- added with version 4 ---- */
+
+  /* Float32 x as bfloat16 weights and their int16 lows, and back. */
+  outright_status (*split_master)(outright_device* device, const outright_tensor* x, const outright_tensor* w,
+                                  const outright_tensor* low, int64_t count);
+  outright_status (*join_master)(outright_device* device, const outright_tensor* w,
+                                 const outright_tensor* low, const outright_tensor* x, int64_t count);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

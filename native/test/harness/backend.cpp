@@ -69,6 +69,8 @@ const char* DtypeName(int32_t dtype) {
       return "float64";
     case OUTRIGHT_INT32:
       return "int32";
+    case OUTRIGHT_INT16:
+      return "int16";
     default:
       return "unknown";
   }
@@ -78,6 +80,7 @@ int64_t DtypeBytes(int32_t dtype) {
   switch (dtype) {
     case OUTRIGHT_BFLOAT16:
     case OUTRIGHT_FLOAT16:
+    case OUTRIGHT_INT16:
       return 2;
     case OUTRIGHT_FLOAT64:
       return 8;

@@ -62,7 +62,10 @@ Argument& Case::Add(const std::string& n, Role role, int32_t dtype, std::vector<
   argument.name = n;
   argument.role = role;
   argument.dtype = dtype;
-  argument.values = dtype == OUTRIGHT_BFLOAT16 ? AsBfloat16(std::move(values)) : AsFloat32(std::move(values));
+  if (dtype == OUTRIGHT_BFLOAT16)
+    argument.values = AsBfloat16(std::move(values));
+  else  // int16 numbers stay as they are
+    argument.values = AsFloat32(std::move(values));
   argument.tolerance = tolerance;
   return argument;
 }
@@ -101,6 +104,18 @@ Argument& Case::Output32(const std::string& n, int64_t count, Tolerance toleranc
 
 Argument& Case::InOut32(const std::string& n, std::vector<double> values, Tolerance tolerance) {
   return Add(n, Role::kInOut, OUTRIGHT_FLOAT32, std::move(values), tolerance);
+}
+
+Argument& Case::Input16(const std::string& n, std::vector<double> values) {
+  return Add(n, Role::kInput, OUTRIGHT_INT16, std::move(values), {});
+}
+
+Argument& Case::Output16(const std::string& n, int64_t count) {
+  return Add(n, Role::kOutput, OUTRIGHT_INT16, Nothing(count), {0.0, 0.0, 0.0});
+}
+
+Argument& Case::InOut16(const std::string& n, std::vector<double> values) {
+  return Add(n, Role::kInOut, OUTRIGHT_INT16, std::move(values), {0.0, 0.0, 0.0});
 }
 
 Argument& Case::Ints(const std::string& n, std::vector<int32_t> integers) {

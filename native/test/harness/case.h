@@ -37,7 +37,7 @@ struct Argument {
   bool stored = false;            // a weight or an activation: its dtype is the case's X
   bool host = false;              // float64 array of the caller
   bool absent = false;            // passed as NULL
-  std::vector<double> values;     // float arguments, as the buffer holds them
+  std::vector<double> values;     // float and int16 arguments, as the buffer holds them
   std::vector<int32_t> integers;  // int32 arguments
   Tolerance tolerance;
   // The tolerance with what the output's storage type adds to it. One of zero stays: it says that the result
@@ -130,6 +130,10 @@ struct Case {
   Argument& Input32(const std::string& n, std::vector<double> values);
   Argument& Output32(const std::string& n, int64_t count, Tolerance tolerance = {});
   Argument& InOut32(const std::string& n, std::vector<double> values, Tolerance tolerance = {});
+  // Whole numbers that int16 holds.
+  Argument& Input16(const std::string& n, std::vector<double> values);
+  Argument& Output16(const std::string& n, int64_t count);
+  Argument& InOut16(const std::string& n, std::vector<double> values);
   Argument& Ints(const std::string& n, std::vector<int32_t> integers);
   Argument& HostInput(const std::string& n, std::vector<double> values);
   Argument& HostOutput(const std::string& n, int64_t count, double tolerance = 1e-12);

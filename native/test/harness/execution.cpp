@@ -1,6 +1,7 @@
 #include "execution.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace outright::test {
@@ -25,9 +26,17 @@ std::vector<uint16_t> UpperHalves(const std::vector<float>& values) {
   return halves;
 }
 
+std::vector<int16_t> Shorts(const std::vector<double>& values) {
+  std::vector<int16_t> shorts;
+  for (const double value : values)  // an output's NaN is any number
+    shorts.push_back(std::isnan(value) ? INT16_MIN : static_cast<int16_t>(value));
+  return shorts;
+}
+
 std::vector<unsigned char> Contents(const Argument& argument, int32_t dtype) {
   if (dtype == OUTRIGHT_INT32) return Pack(argument.integers);
   if (argument.host) return Pack(argument.values);
+  if (dtype == OUTRIGHT_INT16) return Pack(Shorts(argument.values));
   if (dtype != argument.dtype) {
     return std::vector<unsigned char>(argument.values.size() * static_cast<size_t>(DtypeBytes(dtype)));
   }
@@ -38,6 +47,11 @@ std::vector<unsigned char> Contents(const Argument& argument, int32_t dtype) {
 double Element(const unsigned char* bytes, int32_t dtype, size_t i) {
   if (dtype == OUTRIGHT_FLOAT64) {
     double value;
+    std::memcpy(&value, bytes + i * sizeof value, sizeof value);
+    return value;
+  }
+  if (dtype == OUTRIGHT_INT16) {
+    int16_t value;
     std::memcpy(&value, bytes + i * sizeof value, sizeof value);
     return value;
   }

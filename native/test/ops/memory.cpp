@@ -108,6 +108,15 @@ std::string CheckFill(Device& device) {
       return "an int32 buffer took " + std::to_string(wrong);
     }
   }
+  Owned shorts(device, OUTRIGHT_INT16, 33);
+  std::vector<int16_t> low(33);
+  if (api.fill(device.get(), &shorts.tensor, -32768.0) != OUTRIGHT_OK) return device.LastError();
+  api.read(device.get(), &shorts.tensor, 0, low.data(), 33);
+  if (low != std::vector<int16_t>(33, -32768)) return "an int16 buffer was not filled";
+  for (const double wrong : {0.5, 32768.0, kNaN}) {
+    if (api.fill(device.get(), &shorts.tensor, wrong) != OUTRIGHT_INVALID)
+      return "an int16 buffer took " + std::to_string(wrong);
+  }
   return "";
 }
 

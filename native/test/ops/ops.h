@@ -24,6 +24,7 @@ void AddLosses(Suite& suite);
 void AddOptimizer(Suite& suite);
 void AddCast(Suite& suite);
 void AddDropout(Suite& suite);
+void AddMaster(Suite& suite);
 void AddStochasticRounding(Suite& suite);
 
 inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();

@@ -60,13 +60,9 @@ void AddGlobalNorm(Suite& suite) {
   suite.AddPerf("global_norm", "8M", [](Case& c, Random& r) { FillNorm(c, {r.Normal(1 << 23)}); });
 }
 
-// How a bfloat16 parameter keeps what its 8 bits cannot hold: in a float32 master, or on average.
-enum class Kept { kInMaster, kOnAverage };
-
 void FillAdamW(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWSettings& settings, Random& r,
-               bool fresh, double gradient_size = 1.0, Kept kept = Kept::kOnAverage) {
+               bool fresh, double gradient_size = 1.0) {
   const size_t n = counts.size();
-  const bool masters = kept == Kept::kInMaster;
   for (size_t i = 0; i < n; ++i) {
     // Every third parameter is zero, so that the update itself is seen, not only the sum.
     std::vector<double> p = r.Normal(counts[i]);
@@ -74,15 +70,10 @@ void FillAdamW(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWS
     std::vector<double> v = r.Normal(counts[i], gradient_size);
     for (double& value : v) value *= value;
     const Tolerance tolerance{3e-7, 1e-6, settings.lr};
-    if (masters) {
-      c.Output(Indexed("p", i), counts[i], tolerance);
-      c.InOut32(Indexed("w", i), std::move(p), tolerance);
-    } else {
-      // Rounding by chance takes either neighbour.
-      const double chance = c.InBfloat16() ? kBfloat16Rounding : 0.0;
-      c.InOut(Indexed("p", i), std::move(p),
-              {tolerance.normalised + chance, tolerance.worst + chance, tolerance.floor});
-    }
+    // Rounding by chance takes either neighbour.
+    const double chance = c.InBfloat16() ? kBfloat16Rounding : 0.0;
+    c.InOut(Indexed("p", i), std::move(p),
+            {tolerance.normalised + chance, tolerance.worst + chance, tolerance.floor});
     c.Input32(Indexed("g", i), r.Normal(counts[i], gradient_size));
     c.InOut32(Indexed("m", i), fresh ? Zeros(counts[i]) : r.Normal(counts[i], gradient_size),
               {3e-7, 1e-6, 0.0});
@@ -93,50 +84,19 @@ void FillAdamW(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWS
         settings.lr,           settings.beta1, settings.beta2,      settings.eps,
         settings.weight_decay, settings.step,  settings.grad_scale, 1234};
     const auto [p, g, m, v] = std::array{List(a, "p", n), List(a, "g", n), List(a, "m", n), List(a, "v", n)};
-    const std::vector<outright_tensor> w = masters ? List(a, "w", n) : std::vector<outright_tensor>{};
-    return a.api.adamw(a.device, p.data(), masters ? w.data() : nullptr, g.data(), m.data(), v.data(),
-                       static_cast<int64_t>(n), &abi);
+    return a.api.adamw(a.device, p.data(), nullptr, g.data(), m.data(), v.data(), static_cast<int64_t>(n),
+                       &abi);
   };
   c.oracle = [=](Values& a) {
-    for (size_t i = 0; i < n; ++i) {
-      std::vector<double>& updated = a.Find(Indexed(masters ? "w" : "p", i)).values;
-      oracle::AdamW(updated.data(), a[Indexed("g", i)], a[Indexed("m", i)], a[Indexed("v", i)], counts[i],
+    for (size_t i = 0; i < n; ++i)
+      oracle::AdamW(a[Indexed("p", i)], a[Indexed("g", i)], a[Indexed("m", i)], a[Indexed("v", i)], counts[i],
                     settings);
-      if (masters) a.Find(Indexed("p", i)).values = updated;
-    }
   };
   c.argument_checks = false;  // p0's length is the shape
   int64_t total = 0;
   for (const int64_t count : counts) total += count;
-  // g is read; m, v and what is updated are read and written; beside a master, p is written.
-  const double float32_bytes = (masters ? 28.0 : 20.0) * static_cast<double>(total);
-  c.work = {15.0 * static_cast<double>(total), float32_bytes + c.Bytes(masters ? total : 2 * total)};
-}
-
-// One call on a float32 parameter, a bfloat16 one with a master and one without (a master of no elements).
-void AddMixedList(Suite& suite, const oracle::AdamWSettings& settings) {
-  suite.AddIn(
-      OUTRIGHT_BFLOAT16, "adamw", "float32, with and without a master in one list", [=](Case& c, Random& r) {
-        FillAdamW(c, {33, 34, 35}, settings, r, false);
-        Argument& whole = c.Find("p0");
-        whole.dtype = OUTRIGHT_FLOAT32;
-        whole.tolerance = {3e-7, 1e-6, settings.lr};
-        c.InOut32("w1", c.Find("p1").values, {3e-7, 1e-6, settings.lr});
-        c.run = [=](const Call& a) {
-          const outright_adamw_settings abi{
-              settings.lr,           settings.beta1, settings.beta2,      settings.eps,
-              settings.weight_decay, settings.step,  settings.grad_scale, 1234};
-          const auto [p, g, m, v] =
-              std::array{List(a, "p", 3), List(a, "g", 3), List(a, "m", 3), List(a, "v", 3)};
-          const std::array<outright_tensor, 3> masters{outright_tensor{}, *a("w1"), {}};
-          return a.api.adamw(a.device, p.data(), masters.data(), g.data(), m.data(), v.data(), 3, &abi);
-        };
-        const auto each = c.oracle;
-        c.oracle = [=](Values& a) {
-          each(a);
-          a.Find("w1").values = a.Find("p1").values;
-        };
-      });
+  // g is read; m, v and p are read and written
+  c.work = {15.0 * static_cast<double>(total), 20.0 * static_cast<double>(total) + c.Bytes(2 * total)};
 }
 
 void AddAdamW(Suite& suite) {
@@ -145,9 +105,6 @@ void AddAdamW(Suite& suite) {
                        bool fresh, double gradient_size = 1.0) {
     suite.Add("adamw", name,
               [=](Case& c, Random& r) { FillAdamW(c, counts, settings, r, fresh, gradient_size); });
-    suite.AddIn(OUTRIGHT_BFLOAT16, "adamw", name + " with masters", [=](Case& c, Random& r) {
-      FillAdamW(c, counts, settings, r, fresh, gradient_size, Kept::kInMaster);
-    });
   };
   add("first step", {7}, plain, true);
   add("several tensors", {1, 31, 0, 1000, 128}, plain, true);
@@ -177,18 +134,6 @@ void AddAdamW(Suite& suite) {
     c.expected = OUTRIGHT_INVALID;
     c.mention = "step";
   });
-  AddMixedList(suite, plain);
-  suite.AddIn(OUTRIGHT_FLOAT32, "adamw", "a master of a float32 parameter", [=](Case& c, Random& r) {
-    FillAdamW(c, {5}, plain, r, false, 1.0, Kept::kInMaster);
-    c.expected = OUTRIGHT_INVALID;
-    c.mention = "master";
-  });
-  suite.AddIn(OUTRIGHT_BFLOAT16, "adamw", "a shorter master", [=](Case& c, Random& r) {
-    FillAdamW(c, {5, 6}, plain, r, false, 1.0, Kept::kInMaster);
-    c.Find("w1").values.pop_back();
-    c.expected = OUTRIGHT_INVALID;
-    c.mention = "master";
-  });
   suite.AddIn(OUTRIGHT_BFLOAT16, "adamw", "a bfloat16 gradient", [=](Case& c, Random& r) {
     FillAdamW(c, {5}, plain, r, false);
     c.Find("g0").dtype = OUTRIGHT_BFLOAT16;
@@ -196,9 +141,6 @@ void AddAdamW(Suite& suite) {
     c.mention = "gradient";
   });
   suite.AddPerf("adamw", "8M", [=](Case& c, Random& r) { FillAdamW(c, {1 << 23}, plain, r, false); });
-  suite.AddPerfIn(OUTRIGHT_BFLOAT16, "adamw", "8M with masters", [=](Case& c, Random& r) {
-    FillAdamW(c, {1 << 23}, plain, r, false, 1.0, Kept::kInMaster);
-  });
 }
 
 }  // namespace

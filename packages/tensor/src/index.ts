@@ -2,6 +2,7 @@
 export { listBackends, nativeAddon } from "./addon.js";
 export { Device } from "./device.js";
 export { instructionSets } from "./instruction-sets.js";
+export { Master } from "./master.js";
 export { type KindOfCall, type Label, Meter } from "./meter/meter.js";
 export { secondsPerWork } from "./meter/replay.js";
 export type * from "./native.js";
@@ -24,8 +25,9 @@ export { layerNorm, rmsNorm } from "./ops/norm.js";
 export { type AdamWTensors, adamW, globalNorm } from "./ops/optimizer.js";
 export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
 export { gatherRows } from "./ops/rows.js";
+export { Parameter, type ParameterOptions } from "./parameter.js";
 export { type Buffers, COSTS, type Cost, type Operation } from "./profile/costs.js";
 export { type OperationTotals, Profile } from "./profile/profile.js";
 export { keep, scope } from "./scope.js";
 export { checkpoint, isRecording, remade, segment, Tape } from "./tape.js";
-export { elements, Parameter, type ParameterOptions, type Shape, Tensor } from "./tensor.js";
+export { elements, type Shape, Tensor } from "./tensor.js";

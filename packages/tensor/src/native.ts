@@ -20,10 +20,13 @@
 export type Handle = number;
 
 /** Storage types of buffers. */
-export type NativeDtype = "float32" | "bfloat16" | "int32";
+export type NativeDtype = "float32" | "bfloat16" | "int32" | "int16";
 
-/** Host data of a buffer: Float32Array for float32, Int32Array for int32, the raw bits as Uint16Array for bfloat16. */
-export type HostArray = Float32Array | Int32Array | Uint16Array;
+/**
+ * Host data of a buffer: Float32Array for float32, Int32Array for int32, Int16Array for int16, the raw bits as
+ * Uint16Array for bfloat16.
+ */
+export type HostArray = Float32Array | Int32Array | Int16Array | Uint16Array;
 
 /** One backend library that was looked at. `score` 0 means it cannot run here and `reason` says why. */
 export interface BackendInfo {
@@ -79,7 +82,7 @@ export interface AdamWSettings {
   step: number;
   /** gradients are multiplied by this first (clipping) */
   gradScale: number;
-  /** of stochastic rounding, a whole number below 2^53; used only for bfloat16 parameters without a master */
+  /** of stochastic rounding, a whole number below 2^53; used only for bfloat16 parameters without a low */
   seed: number;
 }
 
@@ -350,11 +353,12 @@ export interface NativeDevice {
   globalNorm(handles: readonly Handle[]): number;
   /**
    * One AdamW update of each params[i] from grads[i], with moments m[i], v[i] (float32). A bfloat16 parameter has a
-   * float32 master, or 0 for stochastic rounding; `masters` is empty or as long as `params`.
+   * low, which makes it a float32 master (splitMaster), or 0 for stochastic rounding; `lows` is empty or as long as
+   * `params`.
    */
   adamW(
     params: readonly Handle[],
-    masters: readonly Handle[],
+    lows: readonly Handle[],
     grads: readonly Handle[],
     m: readonly Handle[],
     v: readonly Handle[],
@@ -368,6 +372,15 @@ export interface NativeDevice {
    * alone): its own backward with the same seed. y may be x when accumulate is false.
    */
   dropout(x: Handle, y: Handle, count: number, p: number, seed: number, accumulate: boolean): void;
+
+  /**
+   * Takes float32 x apart into bfloat16 weights w, rounded to nearest even, and int16 lows, which are what the rounding
+   * took from the bits: bits(x) = bits(w) · 2¹⁶ + low. A number half-way between two weights that is rounded towards
+   * zero loses one unit in its last place.
+   */
+  splitMaster(x: Handle, w: Handle, low: Handle, count: number): void;
+  /** The float32 numbers whose halves w and low are. */
+  joinMaster(w: Handle, low: Handle, x: Handle, count: number): void;
 }
 
 export interface DeviceOptions {

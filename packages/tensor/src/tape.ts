@@ -2,8 +2,10 @@
  * Reverse-mode differentiation. While a tape records, each operation adds a node that knows how to
  * send the gradient of its output back to its inputs; `backward` runs the nodes last to first.
  */
+
+import { Parameter } from "./parameter.js";
 import { scope } from "./scope.js";
-import { Parameter, Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
 
 interface Node {
   output: Tensor;

@@ -11,7 +11,7 @@ export function elements(shape: Shape): number {
 }
 
 /** Elements that are converted at a time on their way between host and device. */
-const CHUNK = 1 << 20;
+export const CHUNK = 1 << 20;
 
 export class Tensor {
   readonly device: Device;
@@ -178,71 +178,5 @@ export class Tensor {
 
   [Symbol.dispose](): void {
     this.dispose();
-  }
-}
-
-export interface ParameterOptions {
-  /** of the values that the operations read; default float32 */
-  dtype?: "float32" | "bfloat16";
-  /** whether it trains; default true */
-  trainable?: boolean;
-  /** of a bfloat16 parameter: whether the optimizer's float32 values are kept beside it; default as `trainable` */
-  master?: boolean;
-}
-
-/** A named weight of a model; lives until the model is disposed. */
-export class Parameter extends Tensor {
-  /** the name in Hugging Face files */
-  readonly name: string;
-  /** What the optimizer updates where the values themselves are bfloat16: float32, rounded to them at each update. */
-  readonly master: Tensor | null;
-
-  constructor(device: Device, name: string, shape: Shape, options: ParameterOptions = {}) {
-    const { dtype = "float32", trainable = true, master = trainable } = options;
-    super(device, dtype, shape, trainable);
-    this.name = name;
-    this.master = dtype === "bfloat16" && master ? keep(Tensor.float32(device, shape)) : null;
-    keep(this);
-  }
-
-  /** Sets the values, and the master's. */
-  override write(data: HostArray, offset = 0): void {
-    super.write(data, offset);
-    if (data instanceof Float32Array) this.master?.write(data, offset);
-    else this.master?.write(this.toFloat32(offset, data.length), offset);
-  }
-
-  /** The values at the full precision that is kept: the master's where there is one. */
-  precise(): Tensor {
-    return this.master ?? this;
-  }
-
-  override dispose(): void {
-    this.master?.dispose();
-    super.dispose();
-  }
-
-  /**
-   * The gradient buffer, float32 zeros on first use; it stays until freeGradient().
-   *
-   * @param place of a new one: "high" within a pass, apart from its buffers, "low" between passes
-   */
-  gradient(place: "high" | "low" = "high"): Tensor {
-    if (this.grad === null) {
-      this.grad = keep(new Tensor(this.device, "float32", this.shape, false, place === "high"));
-      this.grad.fill(0);
-    }
-    return this.grad;
-  }
-
-  /** Sets the gradient to zero, if there is one. */
-  zeroGradient(): void {
-    this.grad?.fill(0);
-  }
-
-  /** The same, and frees it. */
-  freeGradient(): void {
-    this.grad?.dispose();
-    this.grad = null;
   }
 }

@@ -3,6 +3,7 @@
  * A model runs on it as on any other, so what is told of memory and work is what the same code will do.
  */
 import { Device } from "../device.js";
+import { ELEMENT_BYTES } from "../element-bytes.js";
 import type { Handle, HostArray, NativeDevice, NativeDtype } from "../native.js";
 import { type CallArgument, flopsOf, kindOf, type MeteredBuffer, workOf } from "./work.js";
 
@@ -27,7 +28,6 @@ export interface KindOfCall {
   largest: number;
 }
 
-const BYTES: Record<NativeDtype, number> = { float32: 4, bfloat16: 2, int32: 4 };
 /** Handles start here, so that no other number among a call's arguments is taken for one. */
 const FIRST_HANDLE = 2 ** 44;
 
@@ -119,7 +119,7 @@ export class Meter {
     const handle = this.#next++;
     this.#live.set(handle, buffer);
     if (label !== "gradients") this.#fresh.push(buffer);
-    const bytes = count * BYTES[dtype];
+    const bytes = count * ELEMENT_BYTES[dtype];
     this.#liveBytes += bytes;
     this.#bytes[label] = (this.#bytes[label] ?? 0) + bytes;
     if (this.#liveBytes > this.#peakBytes) this.resetPeak();
@@ -130,7 +130,7 @@ export class Meter {
     const buffer = this.#live.get(handle);
     if (buffer === undefined) throw new Error("meter: no live buffer");
     this.#live.delete(handle);
-    const bytes = buffer.count * BYTES[buffer.dtype];
+    const bytes = buffer.count * ELEMENT_BYTES[buffer.dtype];
     this.#liveBytes -= bytes;
     this.#bytes[buffer.label] = (this.#bytes[buffer.label] ?? 0) - bytes;
   }
@@ -168,7 +168,7 @@ export class Meter {
     if (next !== null && next !== this.#label) {
       for (const buffer of this.#fresh) {
         if (buffer.dtype === "int32" || buffer.label !== this.#label) continue;
-        const bytes = buffer.count * BYTES[buffer.dtype];
+        const bytes = buffer.count * ELEMENT_BYTES[buffer.dtype];
         this.#bytes[buffer.label] = (this.#bytes[buffer.label] ?? 0) - bytes;
         this.#bytes[next] = (this.#bytes[next] ?? 0) + bytes;
         buffer.label = next;

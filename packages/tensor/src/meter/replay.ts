@@ -40,7 +40,7 @@ export function secondsPerWork(device: Device, kind: KindOfCall): number {
     handles.push(handle);
     made.set(argument, handle);
     if (argument.dtype === "int32" && argument.data !== null) native.write(handle, 0, argument.data);
-    else if (argument.count > 0) native.fill(handle, argument.dtype === "int32" ? 0 : 0.01);
+    else if (argument.count > 0) native.fill(handle, argument.dtype.startsWith("int") ? 0 : 0.01);
     return handle;
   };
   try {

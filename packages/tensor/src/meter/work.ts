@@ -1,8 +1,10 @@
 /** How much one kernel call has to do, so that the time of another call of the same kind can be told from it. */
 
+import type { NativeDtype } from "../native.js";
+
 /** A buffer as a recorded call saw it. */
 export interface MeteredBuffer {
-  dtype: "float32" | "bfloat16" | "int32";
+  dtype: NativeDtype;
   count: number;
   /** what was written to an int32 buffer: spans, ids, positions */
   data: Int32Array | null;
@@ -37,6 +39,8 @@ const ROWS: Readonly<Record<string, number>> = {
   logprobHead: 6,
   logprobHeadBackward: 9,
   cast: 2,
+  splitMaster: 3,
+  joinMaster: 3,
   dropout: 2,
   sftNll: 3,
 };

@@ -1,4 +1,6 @@
 /** Operations over all parameters at once. */
+
+import type { Master } from "../master.js";
 import type { AdamWSettings } from "../native.js";
 import type { Tensor } from "../tensor.js";
 
@@ -12,15 +14,17 @@ export function globalNorm(tensors: readonly Tensor[]): number {
 
 export interface AdamWTensors {
   parameters: readonly Tensor[];
-  /** float32 masters of bfloat16 parameters, null where there is none (stochastic rounding); absent: none at all */
-  masters?: readonly (Tensor | null)[];
+  /** masters of bfloat16 parameters, null where there is none (stochastic rounding); absent: none at all */
+  masters?: readonly (Master | null)[];
   gradients: readonly Tensor[];
   /** first and second moments, updated in place */
   m: readonly Tensor[];
   v: readonly Tensor[];
 }
 
-/** One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters and moments change in place. */
+/**
+ * One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters, masters and moments change in place.
+ */
 export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
   const first = tensors.parameters[0];
   const masters = tensors.masters?.some((master) => master !== null) === true ? tensors.masters : [];

@@ -52,6 +52,14 @@ export const COSTS: Costs = {
     bytes: of.size(target, count) + of.size(source, count),
   }),
   fill: (of, handle) => ({ flops: 0, bytes: of.size(handle) }),
+  splitMaster: (of, x, w, low, count) => ({
+    flops: 0,
+    bytes: sum(of.size(x, count), of.size(w, count), of.size(low, count)),
+  }),
+  joinMaster: (of, w, low, x, count) => ({
+    flops: 0,
+    bytes: sum(of.size(w, count), of.size(low, count), of.size(x, count)),
+  }),
   cast: (of, x, y, count) => ({ flops: 0, bytes: of.size(x, count) + of.size(y, count) }),
 
   linear: (of, x, w, b, r, y, M, N, K) => ({
@@ -249,15 +257,12 @@ export const COSTS: Costs = {
     flops: 2 * total(of.count, handles),
     bytes: total((handle) => of.size(handle), handles),
   }),
-  adamW: (of, params, masters, grads, m, v) => ({
+  // all but the gradients are read and written
+  adamW: (of, params, lows, grads, m, v) => ({
     flops: 14 * total(of.count, params),
-    // parameters and moments are read and written; a bfloat16 parameter with a master is written only
-    bytes: sum(
-      ...params.map((handle, i) => ((masters[i] ?? 0) === 0 ? 2 : 1) * of.size(handle)),
-      2 * total((handle) => of.size(handle), masters),
-      total((handle) => of.size(handle), grads),
-      2 * total((handle) => of.size(handle), m) + 2 * total((handle) => of.size(handle), v),
-    ),
+    bytes:
+      total((handle) => of.size(handle), grads) +
+      2 * total((handle) => of.size(handle), [...params, ...lows, ...m, ...v]),
   }),
 };
 

@@ -1,4 +1,5 @@
 /** Time, operations and bytes of every native call, for whoever asks; without it nothing stands in the way. */
+import { ELEMENT_BYTES } from "../element-bytes.js";
 import type { Handle, NativeDevice, NativeDtype } from "../native.js";
 import { type Buffers, COSTS, type Cost, type Operation } from "./costs.js";
 
@@ -8,8 +9,6 @@ export interface OperationTotals extends Cost {
   calls: number;
   seconds: number;
 }
-
-const ELEMENT_BYTES: Record<NativeDtype, number> = { float32: 4, int32: 4, bfloat16: 2 };
 
 interface Buffer {
   dtype: NativeDtype;

@@ -216,7 +216,7 @@ function memoryParts(simulation: Simulation, workspace: number, processBytes: nu
   const { weightBytes, masterBytes, momentBytes, peakParts, peakBytes } = simulation;
   const parts: Part[] = [
     { name: "weights", value: weightBytes },
-    { name: "float32 masters", value: masterBytes },
+    { name: "float32 masters, beside the weights", value: masterBytes },
     { name: "gradients", value: peakParts.gradients ?? 0 },
     { name: "moments", value: momentBytes },
     { name: "activations kept for the backward pass", value: peakParts.activations ?? 0 },

@@ -111,7 +111,7 @@ export function simulate(
   return {
     parameters: bytes(({ count }) => count),
     weightBytes: bytes(({ count, dtype }) => count * (dtype === "bfloat16" ? 2 : 4)),
-    masterBytes: bytes(({ master }) => 4 * (master?.count ?? 0)),
+    masterBytes: bytes(({ master }) => 2 * (master?.count ?? 0)),
     momentBytes: [...optimizer.m, ...optimizer.v].reduce((sum, { count }) => sum + 4 * count, 0),
     peakBytes: meter.peakBytes,
     peakParts: meter.peakParts,
