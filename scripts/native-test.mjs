@@ -1,6 +1,7 @@
 // Builds the backends and the operation test without Node, and runs every instruction-set variant, in float32 and
 // bfloat16: modes test, grad and invariance; the plainest once more in mode mutate, which tests the test. The plainest
-// and the widest variant run the full list, those between them the quick one: only the width of a vector differs.
+// and the widest variant run the full list, those between them the quick one: only the width of a vector differs. The CUDA kernels run
+// too, as plain C++ on an emulation of a GPU (cuda/test/emulation): the quick list of modes test and grad.
 //
 //   node scripts/native-test.mjs [--sanitize] [--filter TEXT]
 //
@@ -55,6 +56,7 @@ function compile() {
   const settings = [
     "-DOUTRIGHT_ADDON=OFF",
     "-DOUTRIGHT_TESTS=ON",
+    "-DOUTRIGHT_CUDA=OFF", // the library itself is the build's affair
     `-DOUTRIGHT_SANITIZE=${sanitize ? "address;undefined" : ""}`,
     `-DCMAKE_BUILD_TYPE=${sanitize ? "RelWithDebInfo" : "Release"}`,
     // With sanitizers, optimising takes many times as long to compile as it saves in running.
@@ -158,6 +160,9 @@ try {
   const jobs = backends.map((backend) => ({ backend, modes: MODES, quick: sanitize || !full(backend) }));
   const plain = backends.find((file) => variant(file) === "cpu-baseline") ?? backends[0];
   jobs.push({ backend: plain, modes: "mutate", quick: sanitize });
+  const emulated = sanitize ? undefined : find(build, /^outright_cuda_emulated\.(so|dylib)$/)[0];
+  // the longest, so the first
+  if (emulated !== undefined) jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
   await runAll(program, jobs);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
   process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;

@@ -1,8 +1,8 @@
 // Operations element by element.
-#include "check.h"
 #include "gelu.h"
 #include "math.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

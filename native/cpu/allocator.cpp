@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "failure.h"
+#include "shared/failure.h"
 
 // AddressSanitizer is told which bytes are a caller's; what is free and the gap behind each buffer is
 // poisoned.

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "attention_tiles.h"
-#include "check.h"
 #include "operations.h"
-#include "spans.h"
+#include "shared/check.h"
+#include "shared/spans.h"
 
 namespace outright::cpu {
 

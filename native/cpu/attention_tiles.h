@@ -13,8 +13,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "attention_shape.h"
-#include "row_math.h"
+#include "shared/attention_shape.h"
+#include "storage.h"
 
 namespace outright::cpu {
 

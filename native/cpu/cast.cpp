@@ -1,8 +1,8 @@
 // Between storage types.
 #include <type_traits>
 
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

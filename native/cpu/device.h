@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "allocator.h"
-#include "failure.h"
+#include "shared/failure.h"
+#include "shared/range.h"
 #include "thread_pool.h"
 
 namespace outright::cpu {
@@ -33,7 +34,6 @@ class Workspace {
 
 // Floats rounded up so that what follows is aligned again.
 constexpr int64_t aligned(int64_t floats) { return (floats + 15) / 16 * 16; }
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace outright::cpu
 

@@ -1,9 +1,9 @@
 // Dropout (Srivastava et al., 2014), scaled so that expectations stay.
 #include <cmath>
 
-#include "check.h"
 #include "counter_random.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

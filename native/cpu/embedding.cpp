@@ -1,9 +1,9 @@
 // Rows of a table by id, and the gradient that flows back into them.
 #include <algorithm>
 
-#include "check.h"
 #include "operations.h"
 #include "scatter.h"
+#include "shared/check.h"
 
 namespace outright::cpu {
 

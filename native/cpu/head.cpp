@@ -10,10 +10,10 @@
 #include <cstring>
 #include <vector>
 
-#include "check.h"
 #include "math.h"
 #include "matmul.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

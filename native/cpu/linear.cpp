@@ -1,10 +1,10 @@
 // The linear layer and its two backward products.
 #include <algorithm>
 
-#include "check.h"
 #include "gelu.h"
 #include "matmul.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

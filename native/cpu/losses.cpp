@@ -1,8 +1,8 @@
 // From log-probs to a loss and its gradient g = dloss/dlogp. All sums are float64, in order.
 #include <cmath>
 
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
 
 namespace outright::cpu {
 

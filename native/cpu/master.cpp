@@ -1,8 +1,8 @@
 // Between float32 and the two halves that a trained bfloat16 weight is kept in.
 #include "master.h"
 
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

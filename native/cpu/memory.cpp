@@ -4,8 +4,8 @@
 #include <cstring>
 #include <limits>
 
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

@@ -1,8 +1,8 @@
 // RMSNorm (Zhang and Sennrich, 2019) and LayerNorm (Ba et al., 2016) over the rows of x[T,D].
 #include <cmath>
 
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
 #include "tiles.h"
 
 namespace outright::cpu {

@@ -2,9 +2,10 @@
 #include <cmath>
 #include <vector>
 
-#include "check.h"
 #include "master.h"
 #include "operations.h"
+#include "shared/adamw_arguments.h"
+#include "shared/check.h"
 #include "stochastic_rounding.h"
 #include "tiles.h"
 #include "wide.h"
@@ -84,32 +85,8 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
 void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings) {
-  const Check check("adamw");
-  check.sizes({{"n", n}});
-  check.host(settings, "settings", 1);
-  for (const auto& [list, name] : {std::pair{params, "params"}, {grads, "grads"}, {m, "m"}, {v, "v"}})
-    check.host(list, name, n);
-  if (settings->step < 1)
-    check.invalid("step is %lld: it counts from 1", static_cast<long long>(settings->step));
+  check_adamw(params, lows, grads, m, v, n, settings);
   const auto has_low = [&](int64_t i) { return lows && lows[i].count > 0; };
-  for (int64_t i = 0; i < n; ++i) {
-    Check one("adamw");
-    const int64_t count = params[i].count;
-    with_storage(&params[i], [&](auto storage) {
-      using Storage = decltype(storage);
-      one.output<Storage>(&params[i], "a tensor of params", {count});
-    });
-    if (has_low(i)) {
-      if (params[i].dtype != OUTRIGHT_BFLOAT16)
-        check.invalid("tensor %lld of params is %s: only bfloat16 takes a low", static_cast<long long>(i),
-                      dtype_name(params[i].dtype));
-      one.output<int16_t>(&lows[i], "its low", {count});
-    }
-    one.input(&grads[i], "its gradient", {count});
-    one.output(&m[i], "its moment m", {count});
-    one.output(&v[i], "its moment v", {count});
-    one.separate();
-  }
 
   const AdamW updated(*settings);
   const uint64_t draw =

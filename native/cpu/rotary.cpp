@@ -1,6 +1,7 @@
 // Rotary position embedding (Su et al., 2021), half-split convention as in GPT-NeoX and Llama.
-#include "check.h"
 #include "operations.h"
+#include "shared/check.h"
+#include "shared/rotary_shape.h"
 #include "tiles.h"
 
 namespace outright::cpu {
@@ -43,19 +44,7 @@ void rotary(Device& device, const outright_tensor* x, const outright_tensor* cos
   with_storage(x, [&](auto storage) {
     using Storage = decltype(storage);
     Check check("rotary");
-    check.sizes({{"T", T},
-                 {"slots", slots},
-                 {"C", C},
-                 {"R", R},
-                 {"rotated", rotated},
-                 {"max_positions", max_positions}});
-    if (R > C || R % 2 != 0)
-      check.invalid("R is %lld: an even number up to C = %lld is needed", static_cast<long long>(R),
-                    static_cast<long long>(C));
-    if (period < 1 || rotated > period || slots % period != 0)
-      check.invalid(
-          "slots %lld, period %lld and rotated %lld do not fit: rotated <= period, which divides slots",
-          static_cast<long long>(slots), static_cast<long long>(period), static_cast<long long>(rotated));
+    check_rotary(check, T, slots, C, R, period, rotated, max_positions);
     const Storage* X = check.input<Storage>(x, "x", {T, slots, C});
     const float* COS = check.input(cos, "cos", {max_positions, R / 2});
     const float* SIN = check.input(sin, "sin", {max_positions, R / 2});

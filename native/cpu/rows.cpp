@@ -1,9 +1,9 @@
 // Rows of a matrix by index: picks the tokens that carry loss, and puts their gradient back.
 #include <algorithm>
 
-#include "check.h"
 #include "operations.h"
 #include "scatter.h"
+#include "shared/check.h"
 
 namespace outright::cpu {
 

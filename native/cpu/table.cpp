@@ -1,50 +1,11 @@
 // The table of the C ABI. Exceptions end here: each becomes a status and a line for last_error().
-#include <new>
-
 #include "entry.h"
 #include "operations.h"
+#include "shared/guard.h"
 
 namespace outright::cpu {
 
 namespace {
-
-// The message of a failure without a device, such as one to open.
-thread_local std::string lost_error;
-
-template <typename Body>
-outright_status guarded(std::string& error, const Body& body) noexcept {
-  try {
-    try {
-      body();
-      return OUTRIGHT_OK;
-    } catch (const Failure& failure) {
-      error = failure.message;
-      return failure.status;
-    } catch (const std::bad_alloc&) {
-      error = "out of memory in a kernel's own bookkeeping";
-      return OUTRIGHT_OUT_OF_MEMORY;
-    } catch (const std::exception& failure) {
-      error = failure.what();
-      return OUTRIGHT_INTERNAL;
-    }
-  } catch (...) {  // there was no memory left for the message
-    return OUTRIGHT_OUT_OF_MEMORY;
-  }
-}
-
-// An operation as the C ABI calls it.
-template <auto operation>
-struct Entry;
-template <typename... Arguments, void (*operation)(Device&, Arguments...)>
-struct Entry<operation> {
-  static outright_status call(outright_device* device, Arguments... arguments) {
-    if (!device) {
-      lost_error = "the device is missing";
-      return OUTRIGHT_INVALID;
-    }
-    return guarded(device->error, [&] { operation(*device, arguments...); });
-  }
-};
 
 outright_status open(const outright_open_options* options, outright_device** device) {
   if (!device) return OUTRIGHT_INVALID;
@@ -63,6 +24,7 @@ const char* last_error(outright_device* device) {
 
 }  // namespace outright::cpu
 
+using namespace outright;
 using namespace outright::cpu;
 
 extern "C" const outright_backend outright_cpu_table = {

@@ -6,17 +6,9 @@
 
 #include "device.h"
 #include "matmul.h"
+#include "shared/range.h"
 
 namespace outright::cpu {
-
-// Part i of [0, size) cut into parts of `step`.
-struct Range {
-  int64_t begin, end;
-  int64_t size() const { return end - begin; }
-};
-inline Range part(int64_t i, int64_t step, int64_t size) {
-  return {i * step, std::min(size, (i + 1) * step)};
-}
 
 // A grid of tiles over a matrix [rows, columns], whole register tiles high: as large as leaves a good number
 // of them, since each tile packs its columns anew. No bit depends on the tile (matmul.h).

@@ -1,6 +1,6 @@
 #include "attention_shape.h"
 
-namespace outright::cpu {
+namespace outright {
 
 int64_t Heads::extent(const Check& check, int64_t T, int64_t C) const {
   if (offset < 0 || token_stride < 0 || head_stride < 0) check.invalid("the layout of %s is negative", name);
@@ -45,4 +45,4 @@ double attention_work(const AttentionShape& shape, const std::vector<Run>& runs)
   return 2.0 * keys * static_cast<double>(shape.H * shape.C);
 }
 
-}  // namespace outright::cpu
+}  // namespace outright

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "check.h"
+#include "range.h"
 #include "spans.h"
-#include "tiles.h"
 
-namespace outright::cpu {
+namespace outright {
 
 // One head as seen through a layout: token t's C numbers start at data + t * stride.
 template <typename X>
@@ -48,4 +48,4 @@ AttentionShape attention_shape(const Check& check, const outright_head_layout* l
 // A rough count of the operations of one product over all scores.
 double attention_work(const AttentionShape& shape, const std::vector<Run>& runs);
 
-}  // namespace outright::cpu
+}  // namespace outright

@@ -12,10 +12,10 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "dtype.h"
 #include "failure.h"
-#include "storage.h"
 
-namespace outright::cpu {
+namespace outright {
 
 inline const char* dtype_name(int32_t dtype) {
   switch (dtype) {
@@ -41,6 +41,14 @@ inline int64_t dtype_bytes(int32_t dtype) {
   return dtype == OUTRIGHT_BFLOAT16 || dtype == OUTRIGHT_INT16 ? 2 : 0;
 }
 
+// What the host knows of the integers in a device's memory.
+class HostIntegers {
+ public:
+  virtual ~HostIntegers() = default;
+  // The host's copy of what lies at a device address.
+  virtual const int32_t* at(const void* address) const = 0;
+};
+
 class Check {
  public:
   struct Size {
@@ -48,7 +56,9 @@ class Check {
     int64_t value;
   };
 
-  explicit Check(const char* operation) : operation_(operation) {}
+  // `mirror` where the host cannot read tensors themselves.
+  explicit Check(const char* operation, const HostIntegers* mirror = nullptr)
+      : operation_(operation), mirror_(mirror) {}
 
   void sizes(std::initializer_list<Size> list) const {
     for (const Size& size : list)
@@ -88,8 +98,10 @@ class Check {
   X* optional_output(const outright_tensor* tensor, const char* name, std::initializer_list<int64_t> shape) {
     return tensor ? output<X>(tensor, name, shape) : nullptr;
   }
+  // Of integers these and the next give what the host can read.
   const int32_t* integers(const outright_tensor* tensor, const char* name, int64_t count) {
-    return static_cast<const int32_t*>(take(tensor, name, count, OUTRIGHT_INT32, kRead));
+    const void* data = take(tensor, name, count, OUTRIGHT_INT32, kRead);
+    return mirror_ && count > 0 ? mirror_->at(data) : static_cast<const int32_t*>(data);
   }
   // Integers that must lie in [0, limit).
   const int32_t* indices(const outright_tensor* tensor, const char* name, int64_t count, int64_t limit) {
@@ -193,8 +205,9 @@ class Check {
 
   static constexpr int kMost = 16;
   const char* operation_;
+  const HostIntegers* mirror_;
   Range ranges_[kMost];
   int used_ = 0;
 };
 
-}  // namespace outright::cpu
+}  // namespace outright

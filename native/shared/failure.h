@@ -7,7 +7,7 @@
 
 #include "outright/backend.h"
 
-namespace outright::cpu {
+namespace outright {
 
 struct Failure {
   outright_status status;
@@ -24,4 +24,4 @@ struct Failure {
   throw Failure{status, line};
 }
 
-}  // namespace outright::cpu
+}  // namespace outright

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "check.h"
-#include "tiles.h"
+#include "range.h"
 
-namespace outright::cpu {
+namespace outright {
 
 // Consecutive tokens [begin, end) that share one rule. Token t sees the keys [before.begin, before.end),
 // which lie ahead of the skip, then [after, t].
@@ -67,4 +67,4 @@ inline std::vector<Run> runs_of(Check& check, const outright_tensor* start, cons
   return runs;
 }
 
-}  // namespace outright::cpu
+}  // namespace outright

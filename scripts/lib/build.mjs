@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { line, withProgress } from "./console.mjs";
 import { StageFailure } from "./failure.mjs";
-import { ADDON, bin, NATIVE, ROOT } from "./paths.mjs";
+import { ADDON, bin, CUDA, NATIVE, ROOT } from "./paths.mjs";
 import { run } from "./run.mjs";
 import { filesBelow, fingerprint, readState, writeState } from "./state.mjs";
 
@@ -22,10 +22,10 @@ function progressOf(text) {
 
 /** Builds the addon and its backends when a source, the compiler or the way of building changed. */
 export async function buildNative({ compiler, cmake }) {
-  const sources = filesBelow(
-    NATIVE,
-    (name) => name === "node_modules" || name === "test" || name.startsWith("build"),
-  );
+  const skip = (name) => name === "node_modules" || name === "test" || name.startsWith("build");
+  const sources = [NATIVE, CUDA]
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => filesBelow(folder, skip));
   const print = fingerprint(sources, [
     ROOT,
     compiler.command,

@@ -131,7 +131,7 @@ export async function compileNeon() {
   const configured = await run(
     "cmake",
     [
-      ...["-S", NATIVE, "-B", build, "-DOUTRIGHT_ADDON=OFF", "-DOUTRIGHT_WERROR=ON"],
+      ...["-S", NATIVE, "-B", build, "-DOUTRIGHT_ADDON=OFF", "-DOUTRIGHT_CUDA=OFF", "-DOUTRIGHT_WERROR=ON"],
       ...["-DCMAKE_SYSTEM_NAME=Linux", "-DCMAKE_SYSTEM_PROCESSOR=aarch64"],
       `-DCMAKE_CXX_COMPILER=${CROSS_COMPILER}`,
       "-DCMAKE_CXX_FLAGS_RELEASE=-O0", // nobody runs it

@@ -7,6 +7,7 @@ export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const TOOLS = join(ROOT, ".tools");
 export const LOGS = join(TOOLS, "logs");
 export const NATIVE = join(ROOT, "native");
+export const CUDA = join(ROOT, "cuda");
 /** The built addon; its backends lie beside it. */
 export const ADDON = join(NATIVE, "build", "Release", "outright.node");
 

@@ -1,0 +1,57 @@
+// Which tiles of queries and keys meet: host code, tested as such. A row of packed examples with shared
+// prompts leaves most of the T x T tiles empty, and no kernel looks at those.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "shared/range.h"
+#include "shared/spans.h"
+
+namespace outright::cuda {
+
+// For each tile of one side the tiles of the other that it meets, in order: those of i are
+// others[begins[i] ... begins[i + 1]).
+struct TileLists {
+  std::vector<int32_t> begins{0}, others;
+};
+
+// From the runs of a row (spans.h): for tiles of queries the tiles of keys.
+inline TileLists keys_of_queries(const std::vector<Run>& runs, int64_t T, int64_t tile) {
+  TileLists lists;
+  size_t first_run = 0;
+  for (int64_t begin = 0; begin < T; begin += tile) {
+    const int64_t end = std::min(T, begin + tile);
+    std::vector<bool> seen(static_cast<size_t>(ceil_div(end, tile)));
+    const auto see = [&](int64_t from, int64_t to) {
+      if (from < to)
+        for (int64_t k = from / tile; k <= (to - 1) / tile; ++k) seen[static_cast<size_t>(k)] = true;
+    };
+    while (runs[first_run].end <= begin) ++first_run;
+    for (size_t i = first_run; i < runs.size() && runs[i].begin < end; ++i) {
+      see(runs[i].before.begin, runs[i].before.end);
+      see(runs[i].after, std::min(runs[i].end, end));
+    }
+    for (size_t k = 0; k < seen.size(); ++k)
+      if (seen[k]) lists.others.push_back(static_cast<int32_t>(k));
+    lists.begins.push_back(static_cast<int32_t>(lists.others.size()));
+  }
+  return lists;
+}
+
+// The same pairs, by tiles of keys.
+inline TileLists queries_of_keys(const TileLists& by_query) {
+  const size_t tiles = by_query.begins.size() - 1;
+  std::vector<std::vector<int32_t>> found(tiles);
+  for (size_t q = 0; q < tiles; ++q)
+    for (int32_t i = by_query.begins[q]; i < by_query.begins[q + 1]; ++i)
+      found[static_cast<size_t>(by_query.others[static_cast<size_t>(i)])].push_back(static_cast<int32_t>(q));
+  TileLists lists;
+  for (const std::vector<int32_t>& queries : found) {
+    lists.others.insert(lists.others.end(), queries.begin(), queries.end());
+    lists.begins.push_back(static_cast<int32_t>(lists.others.size()));
+  }
+  return lists;
+}
+
+}  // namespace outright::cuda

@@ -1,0 +1,64 @@
+#include "device.h"
+
+#include "error.h"
+#include "ops/operations.h"
+#include "probe.h"
+
+namespace outright::cuda {
+
+namespace {
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+}  // namespace
+
+}  // namespace outright::cuda
+
+outright_device::outright_device(const outright_open_options& options) : index(options.device_index) {
+  using namespace outright;
+  using namespace outright::cuda;
+  const std::string obstacle = obstacle_to(index);
+  if (!obstacle.empty()) fail(OUTRIGHT_INVALID, "%s", obstacle.c_str());
+  expect(cudaSetDevice(index), "open");
+  cudaDeviceProp properties{};
+  expect(cudaGetDeviceProperties(&properties, index), "open");
+  expect(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "open");
+  staging = std::make_unique<Staging>(stream);
+  shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
+  int driver = 0, runtime = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+#if defined(__CUDACC__)
+  std::string why;
+  library = CublasLt::open(&why);
+  matmul = library ? "cuBLASLt " + library->version() + " from " + library->path()
+                   : "own product, 64x64 tiles in float32: " + why;
+#else
+  matmul = "own product, 64x64 tiles in float32, emulated";
+#endif
+  hardware = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +
+             std::to_string(properties.minor) + ", " + std::to_string(properties.multiProcessorCount) +
+             " multiprocessors, driver for CUDA " + version_text(driver) + ", runtime " +
+             version_text(runtime);
+}
+
+outright_device::~outright_device() {
+  if (!stream) return;
+  cudaSetDevice(index);
+  cudaStreamSynchronize(stream);
+  library.reset();
+  staging.reset();
+  cudaStreamDestroy(stream);
+}
+
+void outright_device::synchronise() { outright::cuda::expect(cudaStreamSynchronize(stream), "synchronise"); }
+
+namespace outright::cuda {
+
+void device_info(Device& device, outright_device_info* info) {
+  *info = {1, device.matmul.c_str(), device.hardware.c_str()};
+}
+
+}  // namespace outright::cuda

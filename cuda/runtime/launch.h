@@ -1,0 +1,55 @@
+// Starts kernels.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "device.h"
+#include "error.h"
+#include "shared/range.h"
+
+// The floats of a block that the launch asked for.
+#if defined(__CUDACC__)
+#define DYNAMIC_SHARED(name)                         \
+  extern __shared__ float outright_dynamic_shared[]; \
+  float* const name = outright_dynamic_shared
+#else
+#define DYNAMIC_SHARED(name) float* const name = static_cast<float*>(simt::dynamic_shared())
+#endif
+
+namespace outright::cuda {
+
+struct Shape {
+  int64_t blocks;
+  int threads;               // a multiple of 32
+  int64_t shared_bytes = 0;  // dynamic
+};
+
+// Nothing happens where there are no blocks. Arguments are converted to what the kernel takes.
+template <typename... Parameters, typename... Arguments>
+void launch(Device& device, const Shape& shape, void (*kernel)(Parameters...),
+            const Arguments&... arguments) {
+  if (shape.blocks == 0) return;
+  if (shape.blocks > INT32_MAX) fail(OUTRIGHT_UNSUPPORTED, "a launch of more than 2^31 blocks");
+  constexpr int64_t kGranted = 48 << 10;  // without asking
+  if (shape.shared_bytes > kGranted) {
+    if (shape.shared_bytes > device.shared_bytes)
+      fail(OUTRIGHT_UNSUPPORTED, "a kernel needs %lld bytes of shared memory, this GPU has %lld",
+           static_cast<long long>(shape.shared_bytes), static_cast<long long>(device.shared_bytes));
+    expect(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                static_cast<int>(shape.shared_bytes)),
+           "shared memory");
+  }
+  const dim3 grid(static_cast<unsigned>(shape.blocks));
+  const dim3 block(static_cast<unsigned>(shape.threads));
+#if defined(__CUDACC__)
+  kernel<<<grid, block, static_cast<size_t>(shape.shared_bytes), device.stream>>>(
+      static_cast<Parameters>(arguments)...);
+  expect(cudaGetLastError(), "launch");
+#else
+  simt::run(grid, block, static_cast<size_t>(shape.shared_bytes), [&] { kernel(arguments...); });
+#endif
+}
+
+}  // namespace outright::cuda

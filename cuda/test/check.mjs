@@ -1,0 +1,227 @@
+// What cuda/check.sh does. `--emulated` takes the emulation on the host in the GPU's place, and what it says for the
+// models: test/cuda.test.ts runs that everywhere.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { compareRuns, differences, scoresOf, writeRun } from "./check/runs.mjs";
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const NATIVE = join(ROOT, "native");
+const MINUTE = 60_000;
+
+const { values: flags } = parseArgs({
+  options: {
+    out: { type: "string", default: join(ROOT, "cuda-check.json") },
+    quick: { type: "boolean", default: false },
+    emulated: { type: "boolean", default: false },
+  },
+});
+const build = join(NATIVE, flags.emulated ? "build-test" : "build");
+const folder = join(tmpdir(), `outright-cuda-check-${process.pid}`);
+mkdirSync(folder, { recursive: true });
+
+const results = [];
+/** Notes a result, and shows it at once. */
+function conclude(name, status, text, details = {}) {
+  results.push({ name, status, text, ...details });
+  console.log(`${{ passed: "✓", failed: "✗", skipped: "○ SKIPPED" }[status]} ${name}: ${text}`);
+}
+
+function run(command, args, { minutes = 5, env = {} } = {}) {
+  const started = performance.now();
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: ROOT,
+    encoding: "utf8",
+    timeout: minutes * MINUTE,
+    maxBuffer: 1 << 28,
+    env: { ...process.env, ...env },
+  });
+  const seconds = (performance.now() - started) / 1000;
+  return {
+    status,
+    output: `${stdout ?? ""}${stderr ?? ""}${error === undefined ? "" : error.message}`,
+    seconds,
+  };
+}
+
+const last = (text) => text.trimEnd().split("\n").at(-1) ?? "";
+const present = (command) => spawnSync(command, ["--version"]).status === 0;
+
+/** cmake, without npm: node-api-headers and node-addon-api lie in node_modules. */
+function compile() {
+  const find = createRequire(join(NATIVE, "package.json"));
+  const headers = [
+    find("node-api-headers").include_dir,
+    find("node-addon-api").include_dir.replaceAll('"', ""),
+  ];
+  const settings = [
+    ...["-S", NATIVE, "-B", build, "-DCMAKE_BUILD_TYPE=Release"],
+    `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(build, "Release")}`,
+    `-DCMAKE_JS_INC=${headers.map((path) => resolve(NATIVE, path)).join(";")}`,
+    ...["-DOUTRIGHT_TESTS=ON", "-DOUTRIGHT_CUDA=ON", "-DOUTRIGHT_CUDA_ARCHITECTURES=native"],
+  ];
+  const configured = run("cmake", settings);
+  const made =
+    configured.status === 0
+      ? run("cmake", ["--build", build, "--parallel", String(availableParallelism())], { minutes: 8 })
+      : configured;
+  const text =
+    made.status === 0 ? `in ${(configured.seconds + made.seconds).toFixed(0)} s` : made.output.slice(-3000);
+  conclude("build", made.status === 0 ? "passed" : "failed", text);
+  return made.status === 0;
+}
+
+const library = flags.emulated
+  ? join(build, "cuda/test/outright_cuda_emulated.so")
+  : join(build, "Release/outright_cuda.so");
+const opTest = join(build, "test/op_test");
+const device = "cuda";
+// the emulation does not lie beside the addon
+const environment = flags.emulated ? { OUTRIGHT_BACKEND_PATH: dirname(library) } : {};
+
+function operations() {
+  const args = ["test,grad", "--backend", library, ...(flags.quick ? ["--quick"] : [])];
+  const { status, output, seconds } = run(opTest, args, { minutes: 6 });
+  const failures = output.split("\n").filter((line) => line.startsWith("FAIL"));
+  for (const line of failures.slice(0, 40)) console.log(`  ${line}`);
+  conclude("operations", status === 0 ? "passed" : "failed", `${last(output)} in ${seconds.toFixed(0)} s`, {
+    failures,
+  });
+}
+
+/** A reduced list: every group of kernels once, odd shapes. */
+function sanitizers() {
+  if (!present("compute-sanitizer")) {
+    conclude("compute-sanitizer", "skipped", "compute-sanitizer is not installed");
+    return;
+  }
+  for (const [tool, filters] of Object.entries({
+    memcheck: ["norm", "attention", "head", "adamw", "embedding", "rotary", "linear", "dpo"],
+    racecheck: ["norm", "attention", "head", "linear"],
+  })) {
+    for (const filter of filters) {
+      const { status, output, seconds } = run(
+        "compute-sanitizer",
+        [
+          "--tool",
+          tool,
+          "--error-exitcode",
+          "9",
+          opTest,
+          "test",
+          "--backend",
+          library,
+          "--quick",
+          "--filter",
+          filter,
+        ],
+        { minutes: 1 },
+      );
+      // a list that is not done within its minute says nothing about what was looked at so far
+      const state = status === 0 ? "passed" : status === null ? "skipped" : "failed";
+      const text =
+        state === "skipped" ? "not done within a minute" : `${last(output)} in ${seconds.toFixed(0)} s`;
+      conclude(`${tool} ${filter}`, state, text, state === "failed" ? { output: output.slice(-4000) } : {});
+    }
+  }
+}
+
+function outright(args, minutes = 3) {
+  return run(process.execPath, [join(ROOT, "packages/cli/bin/outright.mjs"), ...args], {
+    minutes,
+    env: environment,
+  });
+}
+
+/** Log-probs of the golden rows: the CPU's are held to float64 by its own tests. */
+function goldens() {
+  for (const model of ["llama-nano", "llama-nano-tied", "neox-nano"]) {
+    for (const [rows, format] of [
+      ["sft", "alpaca"],
+      ["dpo", "pairs"],
+    ]) {
+      const scores = ["cpu", device].map((on) =>
+        scoresOf(outright, { ROOT, folder, model, rows, format, device: on }),
+      );
+      const failed = scores.find((score) => score.error !== undefined);
+      if (failed !== undefined) {
+        conclude(`goldens ${model} ${rows}`, "failed", failed.error);
+        continue;
+      }
+      const worst = differences(scores[0].values, scores[1].values);
+      conclude(
+        `goldens ${model} ${rows}`,
+        worst < 1e-4 ? "passed" : "failed",
+        `apart by ${worst.toExponential(1)}`,
+      );
+    }
+  }
+}
+
+/** 200 steps beside the CPU's; and twice on the GPU, which must give the same numbers. */
+function training() {
+  const steps = flags.quick ? 5 : 200;
+  for (const [dtype, allowed] of [
+    ["float32", 1e-3],
+    ["bfloat16", 2e-2],
+  ]) {
+    // minutes on the emulation, whose bfloat16 the operation test covers
+    if (flags.emulated && dtype === "bfloat16") continue;
+    const runs = ["cpu", device, device].map((on, i) => {
+      const at = join(folder, `${dtype}-${i}`);
+      const config = writeRun({ ROOT, folder: at, device: on, dtype, steps });
+      const { status, output } = outright(["train", config], 5);
+      return { at, error: status === 0 ? undefined : last(output) };
+    });
+    const failed = runs.find(({ error }) => error !== undefined);
+    if (failed !== undefined) {
+      conclude(`training ${dtype}`, "failed", failed.error);
+      continue;
+    }
+    const [cpu, gpu, again] = runs.map(({ at }) => at);
+    const worst = compareRuns(cpu, gpu);
+    conclude(
+      `training ${dtype}`,
+      worst <= allowed ? "passed" : "failed",
+      `losses of ${steps} steps apart from the CPU's by ${(100 * worst).toFixed(3)} % at most (${100 * allowed} %)`,
+    );
+    const repeated = compareRuns(gpu, again);
+    conclude(`same bits ${dtype}`, repeated === 0 ? "passed" : "failed", `two runs apart by ${repeated}`);
+  }
+}
+
+function times() {
+  const { status, output } = run(opTest, ["perf", "--backend", library], { minutes: 4 });
+  const lines = output.trimEnd().split("\n");
+  console.log(lines.join("\n"));
+  conclude("times", status === 0 ? "passed" : "failed", `${lines.length} lines`, { lines });
+}
+
+if (!flags.emulated) compile();
+if (existsSync(library) && existsSync(opTest)) {
+  // the emulation has its operation test in scripts/native-test.mjs
+  if (!flags.emulated) {
+    operations();
+    sanitizers();
+  }
+  goldens();
+  training();
+  if (!flags.emulated) times();
+} else {
+  conclude("library", "failed", `${library} was not built`);
+}
+rmSync(folder, { recursive: true, force: true });
+
+const count = (status) => results.filter((result) => result.status === status).length;
+const doctor = outright(["doctor"]).output;
+const gpu = /hardware\s+(.*)/.exec(doctor)?.[1] ?? "";
+const date = new Date().toISOString().slice(0, 10);
+const version = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+writeFileSync(flags.out, `${JSON.stringify({ date, version, gpu, doctor, results }, null, 2)}\n`);
+console.log(`wrote ${flags.out}`);
+console.log(`${count("passed")} passed, ${count("failed")} failed, ${count("skipped")} skipped`);
+process.exitCode = count("failed") === 0 && count("passed") > 0 ? 0 : 1;

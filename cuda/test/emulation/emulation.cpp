@@ -1,0 +1,165 @@
+// The threads of a block as coroutines. ucontext makes their stacks, _setjmp and _longjmp switch between
+// them: these need no system call.
+#include <csetjmp>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+#include <ucontext.h>
+
+#include "cuda_runtime.h"
+
+namespace simt {
+
+thread_local Place place;
+
+namespace {
+
+constexpr size_t kStackBytes = 64 << 10;
+
+enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
+
+struct Thread {
+  State state = State::kReady;
+  jmp_buf at{};
+  ucontext_t begin{};
+  bool begun = false;
+  uint3 index;
+  std::unique_ptr<char[]> stack;
+};
+
+struct Block {
+  std::vector<Thread> threads;
+  std::vector<uint64_t> slots;  // kWarp for each warp
+  std::vector<char> shared;
+  jmp_buf scheduler{};
+  ucontext_t home{};
+  const std::function<void()>* kernel = nullptr;
+  unsigned current = 0, size = 0;
+};
+thread_local Block running;
+
+// A coroutine serves one thread after the other, of this kernel and the next: beginning one needs a system
+// call.
+void entry() {
+  for (;;) {
+    (*running.kernel)();
+    Thread& self = running.threads[running.current];
+    self.state = State::kDone;
+    if (_setjmp(self.at) == 0) _longjmp(running.scheduler, 1);
+  }
+}
+
+// Back to the scheduler until it finds the thread ready again.
+void wait(State state) {
+  Thread& self = running.threads[running.current];
+  self.state = state;
+  if (_setjmp(self.at) == 0) _longjmp(running.scheduler, 1);
+}
+
+// Does not come back: the thread goes to the scheduler when it waits or ends.
+[[noreturn]] void enter(Thread& thread) {
+  if (thread.begun) _longjmp(thread.at, 1);
+  thread.begun = true;
+  if (!thread.stack) thread.stack = std::make_unique<char[]>(kStackBytes);
+  getcontext(&thread.begin);
+  thread.begin.uc_stack.ss_sp = thread.stack.get();
+  thread.begin.uc_stack.ss_size = kStackBytes;
+  thread.begin.uc_link = nullptr;
+  makecontext(&thread.begin, entry, 0);
+  setcontext(&thread.begin);
+  std::abort();
+}
+
+void resume(unsigned i) {
+  running.current = i;
+  place.thread = running.threads[i].index;
+  if (_setjmp(running.scheduler) == 0) enter(running.threads[i]);
+}
+
+// Lets go whom everybody has joined who is to join. True if someone may run.
+bool release() {
+  bool ready = false;
+  for (unsigned first = 0; first < running.size; first += kWarp) {
+    const unsigned last = std::min(first + kWarp, running.size);
+    bool all = true, some = false;
+    for (unsigned i = first; i < last; ++i) {
+      const State state = running.threads[i].state;
+      all = all && (state == State::kAtWarpBarrier || state == State::kDone);
+      some = some || state == State::kAtWarpBarrier;
+    }
+    for (unsigned i = first; all && some && i < last; ++i) {
+      if (running.threads[i].state != State::kAtWarpBarrier) continue;
+      running.threads[i].state = State::kReady;
+      ready = true;
+    }
+  }
+  if (ready) return true;
+  for (unsigned i = 0; i < running.size; ++i)
+    if (running.threads[i].state == State::kAtWarpBarrier) {
+      std::fprintf(stderr, "emulation: thread %u waits for lanes of its warp that wait elsewhere\n", i);
+      std::abort();
+    }
+  unsigned waiting = 0;
+  for (unsigned i = 0; i < running.size; ++i)
+    waiting += running.threads[i].state == State::kAtBlockBarrier ? 1 : 0;
+  if (waiting == 0) return false;
+  if (waiting != running.size) {
+    std::fprintf(stderr, "emulation: %u of %u threads wait at a barrier, the others have ended\n", waiting,
+                 running.size);
+    std::abort();
+  }
+  for (unsigned i = 0; i < running.size; ++i) running.threads[i].state = State::kReady;
+  return true;
+}
+
+void run_block(bool reverse) {
+  for (unsigned i = 0; i < running.size; ++i) running.threads[i].state = State::kReady;
+  do {
+    for (unsigned k = 0; k < running.size; ++k) {
+      const unsigned i = reverse ? running.size - 1 - k : k;
+      if (running.threads[i].state == State::kReady) resume(i);
+    }
+  } while (release());
+}
+
+}  // namespace
+
+void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel) {
+  running.kernel = &kernel;
+  running.size = block.x * block.y * block.z;
+  if (running.threads.size() < running.size) running.threads.resize(running.size);
+  running.slots.resize((running.size + kWarp - 1) / kWarp * kWarp);
+  running.shared.assign(shared_bytes + 16, '\x7f');  // what was there is nobody's business
+  place.block_size = block;
+  place.grid_size = grid;
+  for (unsigned i = 0; i < running.size; ++i)
+    running.threads[i].index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
+  static thread_local bool backwards = false;
+  backwards = !backwards;
+  const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
+  for (uint64_t k = 0; k < blocks; ++k) {
+    const uint64_t b = backwards ? blocks - 1 - k : k;
+    place.block = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
+                   static_cast<unsigned>(b / grid.x / grid.y)};
+    run_block(k % 2 == 1);
+  }
+}
+
+void* dynamic_shared() {
+  const auto address = reinterpret_cast<uintptr_t>(running.shared.data());
+  return reinterpret_cast<void*>((address + 15) / 16 * 16);
+}
+void block_barrier() { wait(State::kAtBlockBarrier); }
+void warp_barrier() { wait(State::kAtWarpBarrier); }
+unsigned lane() { return running.current % kWarp; }
+uint64_t* lane_slots() { return running.slots.data() + running.current / kWarp * kWarp; }
+unsigned live_lanes() {
+  unsigned live = 0;
+  const unsigned first = running.current / kWarp * kWarp;
+  for (unsigned i = first; i < std::min(first + kWarp, running.size); ++i)
+    if (running.threads[i].state != State::kDone) live |= 1u << (i - first);
+  return live;
+}
+
+}  // namespace simt

@@ -1,0 +1,104 @@
+// The lists of tiles that meet, against the rule of who sees whom, pair by pair. Ends as op_test does.
+#include <cstdint>
+#include <cstdio>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/attention_tiles.h"
+
+namespace outright::cuda {
+
+namespace {
+
+struct Row {
+  std::vector<int32_t> start, skip_from, skip_to;
+  bool sees(int64_t t, int64_t j) const {
+    const auto at = static_cast<size_t>(t);
+    return j <= t && j >= start[at] && !(j >= skip_from[at] && j < skip_to[at]);
+  }
+};
+
+// Documents one after the other; of some a later part skips an earlier one, as a rejected answer does the
+// chosen one.
+Row random_row(std::mt19937& random, int64_t T) {
+  const auto below = [&](int64_t limit) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(limit));
+  };
+  Row row;
+  while (static_cast<int64_t>(row.start.size()) < T) {
+    const auto first = static_cast<int64_t>(row.start.size());
+    const int64_t length = std::min(T - first, 1 + below(70));
+    const bool shared = below(3) != 0 && length >= 4;
+    const int64_t prompt = shared ? 1 + below(length / 2) : length;
+    const int64_t copy = shared ? prompt + 1 + below(length - prompt - 1) : length;
+    for (int64_t i = 0; i < length; ++i) {
+      const bool skips = i >= copy;
+      row.start.push_back(static_cast<int32_t>(first));
+      row.skip_from.push_back(static_cast<int32_t>(skips ? first + prompt - 1 : 0));
+      row.skip_to.push_back(static_cast<int32_t>(skips ? first + copy : 0));
+    }
+  }
+  return row;
+}
+
+std::string check(const Row& row, int64_t tile) {
+  const auto T = static_cast<int64_t>(row.start.size());
+  const auto tensor = [&](const std::vector<int32_t>& values) {
+    return outright_tensor{const_cast<int32_t*>(values.data()), T, OUTRIGHT_INT32};
+  };
+  const outright_tensor start = tensor(row.start), from = tensor(row.skip_from), to = tensor(row.skip_to);
+  Check arguments("tile lists");
+  const TileLists by_query = keys_of_queries(runs_of(arguments, &start, &from, &to, T), T, tile);
+  const TileLists by_key = queries_of_keys(by_query);
+  const int64_t tiles = ceil_div(T, tile);
+  const auto listed = [](const TileLists& lists, int64_t of, int64_t other) {
+    int count = 0;
+    for (int32_t i = lists.begins[static_cast<size_t>(of)]; i < lists.begins[static_cast<size_t>(of) + 1];
+         ++i)
+      count += lists.others[static_cast<size_t>(i)] == other ? 1 : 0;
+    return count;
+  };
+  if (static_cast<int64_t>(by_query.begins.size()) != tiles + 1 ||
+      by_key.begins.size() != by_query.begins.size())
+    return "a wrong number of lists";
+  for (int64_t q = 0; q < tiles; ++q) {
+    for (int64_t k = 0; k < tiles; ++k) {
+      bool meet = false;
+      for (int64_t t = q * tile; t < std::min(T, (q + 1) * tile); ++t)
+        for (int64_t j = k * tile; j < std::min(T, (k + 1) * tile); ++j) meet = meet || row.sees(t, j);
+      const std::string pair = "queries " + std::to_string(q) + ", keys " + std::to_string(k);
+      if (listed(by_query, q, k) != (meet ? 1 : 0)) return pair + " by queries";
+      if (listed(by_key, k, q) != (meet ? 1 : 0)) return pair + " by keys";
+    }
+  }
+  for (const TileLists& lists : {by_query, by_key})
+    for (size_t of = 0; of + 1 < lists.begins.size(); ++of)
+      for (int32_t i = lists.begins[of] + 1; i < lists.begins[of + 1]; ++i)
+        if (lists.others[static_cast<size_t>(i)] <= lists.others[static_cast<size_t>(i) - 1])
+          return "a list is not in order";
+  return "";
+}
+
+}  // namespace
+
+}  // namespace outright::cuda
+
+int main() {
+  std::mt19937 random(1);
+  int passed = 0, failed = 0;
+  for (const int64_t T : {1, 2, 15, 16, 17, 64, 100, 257}) {
+    for (int round = 0; round < 20; ++round) {
+      const outright::cuda::Row row = outright::cuda::random_row(random, T);
+      for (const int64_t tile : {1, 7, 16, 32, 64}) {
+        const std::string wrong = outright::cuda::check(row, tile);
+        if (!wrong.empty())
+          std::printf("FAIL tile lists of %lld tokens, tiles of %lld: %s\n", static_cast<long long>(T),
+                      static_cast<long long>(tile), wrong.c_str());
+        ++(wrong.empty() ? passed : failed);
+      }
+    }
+  }
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
