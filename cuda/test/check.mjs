@@ -61,7 +61,7 @@ function compile() {
   const settings = [
     ...["-S", NATIVE, "-B", build, "-DCMAKE_BUILD_TYPE=Release"],
     `-DCMAKE_LIBRARY_OUTPUT_DIRECTORY=${join(build, "Release")}`,
-    `-DCMAKE_JS_INC=${headers.map((path) => resolve(NATIVE, path)).join(";")}`,
+    `-DCMAKE_JS_INC=${headers.map((path) => resolve(path)).join(";")}`,
     ...["-DOUTRIGHT_TESTS=ON", "-DOUTRIGHT_CUDA=ON", "-DOUTRIGHT_CUDA_ARCHITECTURES=native"],
   ];
   const configured = run("cmake", settings);
