@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -85,6 +86,21 @@ inline std::vector<double> AsBfloat16(std::vector<double> values) {
     const double unit = std::ldexp(1.0, std::max(exponent - 8, -133));  // of the last place kept
     value = std::nearbyint(value / unit) * unit;
     if (std::fabs(value) >= 0x1p128) value = std::copysign(std::numeric_limits<double>::infinity(), value);
+  }
+  return values;
+}
+
+// Every upper half of a float32, each with lower halves that round down, up and both ways from the middle:
+// zeros, subnormal numbers, NaN, infinities and what overflows among them.
+inline std::vector<double> EveryUpperHalf() {
+  std::vector<double> values;
+  for (uint32_t upper = 0; upper < 0x10000; ++upper) {
+    for (const uint32_t lower : {0x0000U, 0x0001U, 0x7fffU, 0x8000U, 0x8001U, 0xffffU}) {
+      const uint32_t bits = upper << 16 | lower;
+      float value;
+      std::memcpy(&value, &bits, sizeof value);
+      values.push_back(static_cast<double>(value));
+    }
   }
   return values;
 }

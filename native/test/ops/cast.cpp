@@ -1,25 +1,8 @@
-#include <cstring>
-
 #include "ops.h"
 
 namespace outright::test {
 
 namespace {
-
-// Every upper half of a float32, each with lower halves that round down, up and both ways from the middle:
-// zeros, subnormal numbers, NaN, infinities and what overflows among them.
-std::vector<double> EveryUpperHalf() {
-  std::vector<double> values;
-  for (uint32_t upper = 0; upper < 0x10000; ++upper) {
-    for (const uint32_t lower : {0x0000U, 0x0001U, 0x7fffU, 0x8000U, 0x8001U, 0xffffU}) {
-      const uint32_t bits = upper << 16 | lower;
-      float value;
-      std::memcpy(&value, &bits, sizeof value);
-      values.push_back(static_cast<double>(value));
-    }
-  }
-  return values;
-}
 
 void Fill(Case& c, int32_t from, int32_t to, std::vector<double> x) {
   const auto count = static_cast<int64_t>(x.size());
