@@ -139,6 +139,19 @@ async function runOne(program, { backend, modes, quick }) {
   console.log(`${name}: ${passed} passed, ${failed} failed in ${seconds} s`);
 }
 
+/** What the CUDA backend's host side decides, which no operation shows. */
+async function runTileLists() {
+  const program = find(build, /^cuda_tile_lists_test(\.exe)?$/)[0];
+  if (program === undefined) return;
+  const { stdout, stderr, status } = await start(program, []);
+  const counts = /^(\d+) passed, (\d+) failed$/m.exec(stdout);
+  const failed = Math.max(Number(counts?.[2] ?? 0), status === 0 ? 0 : 1);
+  if (failed > 0) console.log(`${stdout}${stderr}`.trimEnd());
+  tally.passed += Number(counts?.[1] ?? 0);
+  tally.failed += failed;
+  console.log(`cuda tile lists: ${counts?.[1] ?? 0} passed, ${failed} failed`);
+}
+
 /** Two at a time: the float64 side of each keeps one core busy. */
 async function runAll(program, jobs) {
   const waiting = [...jobs];
@@ -163,6 +176,7 @@ try {
   const emulated = sanitize ? undefined : find(build, /^outright_cuda_emulated\.(so|dylib)$/)[0];
   // the longest, so the first
   if (emulated !== undefined) jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
+  if (!sanitize) await runTileLists();
   await runAll(program, jobs);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
   process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;
