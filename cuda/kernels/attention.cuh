@@ -22,7 +22,7 @@ struct AttentionTile {
 
 // Calls body(Tile{}) with the tile for heads of C numbers.
 template <typename Body>
-void with_attention_tile(const Check& check, int64_t C, const Body& body) {
+void with_attention_tile(int64_t C, const Body& body) {
   if (C <= 64)
     body(AttentionTile<32, 64>{});
   else if (C <= 128)
@@ -32,7 +32,6 @@ void with_attention_tile(const Check& check, int64_t C, const Body& body) {
   else
     fail(OUTRIGHT_UNSUPPORTED, "attention: heads of %lld numbers; the CUDA backend takes up to 256",
          static_cast<long long>(C));
-  static_cast<void>(check);
 }
 
 // Who sees whom: token t sees keys j with start[t] <= j <= t and not skip_from[t] <= j < skip_to[t].

@@ -87,7 +87,7 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
     const std::vector<Run> runs = runs_of(check, start, skip_from, skip_to, T);
     check.separate();
     if (T == 0 || H == 0) return;
-    with_attention_tile(check, C, [&](auto tile) {
+    with_attention_tile(C, [&](auto tile) {
       using Tile = decltype(tile);
       const TileLists lists = keys_of_queries(runs, T, Tile::kRows);
       const auto query_tiles = static_cast<int64_t>(lists.begins.size()) - 1;

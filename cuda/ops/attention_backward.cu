@@ -160,7 +160,7 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
     if (T == 0 || H == 0) return;
     const Scratch delta(device, T * H * 4);
     launch(device, {ceil_div(T * H, 256 / kWarp), 256}, deltas<X>, DO, O, delta.as<float>(), T * H, C);
-    with_attention_tile(check, C, [&](auto tile) {
+    with_attention_tile(C, [&](auto tile) {
       using Tile = decltype(tile);
       const TileLists by_query = keys_of_queries(runs, T, Tile::kRows);
       const TileLists by_key = queries_of_keys(by_query);

@@ -6,29 +6,11 @@
 #include "kernels/each.cuh"
 #include "operations.h"
 #include "shared/check.h"
+#include "shared/span.h"
 
 namespace outright::cuda {
 
 namespace {
-
-// The bytes of elements [offset, offset + count) of a tensor.
-struct Span {
-  char* data;
-  int64_t bytes;
-};
-
-Span span(const Check& check, const outright_tensor* tensor, const char* name, int64_t offset,
-          int64_t count) {
-  if (!tensor) check.invalid("%s is missing", name);
-  const int64_t size = dtype_bytes(tensor->dtype);
-  if (size == 0)
-    fail(OUTRIGHT_UNSUPPORTED, "%s is %s; this backend stores float32, bfloat16, int32 and int16 only", name,
-         dtype_name(tensor->dtype));
-  if (offset < 0 || count < 0 || offset > tensor->count || count > tensor->count - offset)
-    check.invalid("%lld elements from %lld on are outside %s, which has %lld", static_cast<long long>(count),
-                  static_cast<long long>(offset), name, static_cast<long long>(tensor->count));
-  return {static_cast<char*>(tensor->data) + offset * size, count * size};
-}
 
 template <typename T>
 struct Fill {
@@ -131,12 +113,10 @@ void copy(Device& device, const outright_tensor* target, int64_t target_offset, 
   if (target->dtype == OUTRIGHT_INT32) {
     const int32_t* values = device.mirror.at(static_cast<const void*>(from.data));
     int32_t* copies = device.mirror.at(static_cast<void*>(to.data));
-    std::memmove(copies, values, static_cast<size_t>(to.bytes));
+    std::memmove(copies, values, to.bytes);
   }
   const auto send = [&](void* here, const void* there) {
-    expect(
-        cudaMemcpyAsync(here, there, static_cast<size_t>(to.bytes), cudaMemcpyDeviceToDevice, device.stream),
-        "copy");
+    expect(cudaMemcpyAsync(here, there, to.bytes, cudaMemcpyDeviceToDevice, device.stream), "copy");
   };
   // the device's copy does not bear overlap
   if (from.data < to.data + to.bytes && to.data < from.data + from.bytes) {

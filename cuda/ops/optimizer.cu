@@ -76,21 +76,8 @@ struct Weights {
   bool is_bfloat16;
 };
 
-struct Update {
-  float keep, grad_scale, beta1, beta2, rest1, rest2, step_size, root_bias2, eps;
-
-  explicit Update(const outright_adamw_settings& s) {  // scalars in float64
-    const double step = static_cast<double>(s.step);
-    keep = static_cast<float>(1.0 - s.lr * s.weight_decay);
-    grad_scale = static_cast<float>(s.grad_scale);
-    beta1 = static_cast<float>(s.beta1);
-    beta2 = static_cast<float>(s.beta2);
-    rest1 = static_cast<float>(1.0 - s.beta1);
-    rest2 = static_cast<float>(1.0 - s.beta2);
-    step_size = static_cast<float>(s.lr / (1.0 - std::pow(s.beta1, step)));
-    root_bias2 = static_cast<float>(std::sqrt(1.0 - std::pow(s.beta2, step)));
-    eps = static_cast<float>(s.eps);
-  }
+struct Update : AdamWScalars {
+  using AdamWScalars::AdamWScalars;
 
   // The new value of p; m and v are updated in place.
   __device__ float operator()(float p, float grad, float* m, float* v) const {

@@ -53,8 +53,6 @@ outright_device::~outright_device() {
   cudaStreamDestroy(stream);
 }
 
-void outright_device::synchronise() { outright::cuda::expect(cudaStreamSynchronize(stream), "synchronise"); }
-
 namespace outright::cuda {
 
 void device_info(Device& device, outright_device_info* info) {

@@ -31,8 +31,6 @@ struct outright_device {
   std::string hardware;
   std::string error;
 
-  // Waits for all that was asked for.
-  void synchronise();
   // Whether the library did a product; where not, it is the own one's turn.
   bool by_library(const outright::cuda::Product& product) {
     return library && library->multiply(product, stream);

@@ -31,21 +31,8 @@ std::vector<Chunk> chunks_of(const outright_tensor* tensors, int64_t n, int64_t*
 }
 
 // The update in float32 of a vector of parameters and its moments.
-struct AdamW {
-  float keep, grad_scale, beta1, beta2, rest1, rest2, step_size, root_bias2, eps;
-
-  explicit AdamW(const outright_adamw_settings& s) {  // scalars in float64
-    const double step = static_cast<double>(s.step);
-    keep = static_cast<float>(1.0 - s.lr * s.weight_decay);
-    grad_scale = static_cast<float>(s.grad_scale);
-    beta1 = static_cast<float>(s.beta1);
-    beta2 = static_cast<float>(s.beta2);
-    rest1 = static_cast<float>(1.0 - s.beta1);
-    rest2 = static_cast<float>(1.0 - s.beta2);
-    step_size = static_cast<float>(s.lr / (1.0 - std::pow(s.beta1, step)));
-    root_bias2 = static_cast<float>(std::sqrt(1.0 - std::pow(s.beta2, step)));
-    eps = static_cast<float>(s.eps);
-  }
+struct AdamW : AdamWScalars {
+  using AdamWScalars::AdamWScalars;
 
   // The new values of p; m and v are updated in place.
   Vec operator()(Vec p, const float* grad, float* m, float* v, int64_t lanes) const {

@@ -1,6 +1,7 @@
-// The arguments of an AdamW update.
+// The arguments of an AdamW update, and the scalars of one.
 #pragma once
 
+#include <cmath>
 #include <utility>
 
 #include "check.h"
@@ -36,5 +37,22 @@ inline void check_adamw(const outright_tensor* params, const outright_tensor* lo
     one.separate();
   }
 }
+
+struct AdamWScalars {
+  float keep, grad_scale, beta1, beta2, rest1, rest2, step_size, root_bias2, eps;
+
+  explicit AdamWScalars(const outright_adamw_settings& s) {  // scalars in float64
+    const double step = static_cast<double>(s.step);
+    keep = static_cast<float>(1.0 - s.lr * s.weight_decay);
+    grad_scale = static_cast<float>(s.grad_scale);
+    beta1 = static_cast<float>(s.beta1);
+    beta2 = static_cast<float>(s.beta2);
+    rest1 = static_cast<float>(1.0 - s.beta1);
+    rest2 = static_cast<float>(1.0 - s.beta2);
+    step_size = static_cast<float>(s.lr / (1.0 - std::pow(s.beta1, step)));
+    root_bias2 = static_cast<float>(std::sqrt(1.0 - std::pow(s.beta2, step)));
+    eps = static_cast<float>(s.eps);
+  }
+};
 
 }  // namespace outright

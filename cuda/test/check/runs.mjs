@@ -71,6 +71,6 @@ export function compareRuns(a, b) {
   const losses = (folder) =>
     jsonLines(join(folder, "run/metrics.jsonl"))
       .filter((line) => line.type === "step")
-      .map((line) => (typeof line.loss === "number" ? line.loss : Object.values(line.losses ?? {}).at(0)));
+      .map((line) => line.loss);
   return differences(losses(a), losses(b));
 }

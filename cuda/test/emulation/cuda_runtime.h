@@ -123,7 +123,6 @@ void warp_barrier();
 // 8 bytes for each lane of this thread's warp.
 uint64_t* lane_slots();
 unsigned lane();
-unsigned live_lanes();
 
 template <typename T>
 T exchange(T value, unsigned from) {
@@ -147,28 +146,9 @@ T exchange(T value, unsigned from) {
 inline void __syncthreads() { simt::block_barrier(); }
 inline void __syncwarp(unsigned = ~0u) { simt::warp_barrier(); }
 template <typename T>
-T __shfl_sync(unsigned, T value, unsigned from) {
-  return simt::exchange(value, from);
-}
-template <typename T>
 T __shfl_xor_sync(unsigned, T value, unsigned mask) {
   return simt::exchange(value, simt::lane() ^ mask);
 }
-inline unsigned __ballot_sync(unsigned, bool vote) {
-  uint64_t* slots = simt::lane_slots();
-  slots[simt::lane()] = vote;
-  simt::warp_barrier();
-  unsigned votes = 0;
-  for (unsigned i = 0; i < simt::kWarp; ++i)
-    if ((simt::live_lanes() >> i & 1u) != 0 && slots[i] != 0) votes |= 1u << i;
-  simt::warp_barrier();
-  return votes;
-}
-inline bool __any_sync(unsigned mask, bool vote) { return __ballot_sync(mask, vote) != 0; }
-
-inline float __expf(float x) { return std::exp(x); }
-inline float __fdividef(float a, float b) { return a / b; }
-inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline float __uint_as_float(unsigned bits) {
   float value;
   std::memcpy(&value, &bits, sizeof value);

@@ -154,12 +154,5 @@ void block_barrier() { wait(State::kAtBlockBarrier); }
 void warp_barrier() { wait(State::kAtWarpBarrier); }
 unsigned lane() { return running.current % kWarp; }
 uint64_t* lane_slots() { return running.slots.data() + running.current / kWarp * kWarp; }
-unsigned live_lanes() {
-  unsigned live = 0;
-  const unsigned first = running.current / kWarp * kWarp;
-  for (unsigned i = first; i < std::min(first + kWarp, running.size); ++i)
-    if (running.threads[i].state != State::kDone) live |= 1u << (i - first);
-  return live;
-}
 
 }  // namespace simt
