@@ -1,0 +1,59 @@
+/** `outright bench`: its options and help text. */
+import { type Command, Option } from "commander";
+import type { BenchFlags } from "../commands/bench.js";
+import type { Output } from "../terminal/output.js";
+import { examples } from "./options.js";
+import { whole, wholeFrom } from "./values.js";
+
+export function addBench(program: Command, output: Output): void {
+  const several = (flags: string, meaning: string, choices: string[]) =>
+    new Option(flags, meaning).choices(choices);
+  program
+    .command("bench")
+    .summary("measure the engine on this machine")
+    .description(
+      "Measures the engine on this machine: single operations, whole steps beside PyTorch where a Python with torch is found, memory, data, overheads of the policies. What cannot be measured is told as SKIPPED.",
+    )
+    .argument("[suite...]", "ops, head, step, ladder, overhead, memory, data (default: all)")
+    .option("--suite <name...>", "the same")
+    .addOption(several("--shape <name...>", "shapes of models (default: 14m 70m)", ["tiny", "14m", "70m"]))
+    .addOption(several("--dtype <name...>", "(default: float32 bfloat16)", ["float32", "bfloat16"]))
+    .addOption(several("--kind <name...>", "kinds of steps (default: sft dpo mix)", ["sft", "dpo", "mix"]))
+    .option("--steps <count>", "timed repetitions of everything", wholeFrom(1), 10)
+    .option("--threads <count>", "0 = one per physical core", wholeFrom(0), 0)
+    .option("--lora <rank>", "step: also adapters of this rank", wholeFrom(1))
+    .option("--profile", "step: time, GFLOP/s, GB/s and share of every operation, without PyTorch")
+    .option(
+      "--data <dir>",
+      "folder of real rows (default: OUTRIGHT_TEST_DATA, else rows of the same lengths)",
+    )
+    .option(
+      "--python <path>",
+      "a Python with torch and transformers (default: OUTRIGHT_PEER_PYTHON, python3)",
+    )
+    .option("--no-peer", "leave PyTorch out")
+    .addOption(
+      several(
+        "--allocator <name...>",
+        "PyTorch: tried with these, the fastest counts (default: all but default)",
+        ["default", "glibc", "tcmalloc", "jemalloc"],
+      ),
+    )
+    .option("--micro-batch <size...>", "PyTorch: tried with these, 0 = the whole batch (default: 0 2)", whole)
+    .option("--trl", "step: TRL with its defaults too")
+    .option("--out <file>", "write the results there as JSON")
+    .option("--compare <file...>", "two files of results: how B differs from A, measuring nothing")
+    .option("--table", "write the tables of all stored results into bench/README.md, measuring nothing")
+    .addHelpText(
+      "after",
+      examples(
+        ["outright bench step --shape 14m --steps 10 --out bench/results/step.json", ""],
+        ["outright bench step --profile", "where the time of a step goes"],
+        ["outright bench --compare before.json after.json", "what changed, beyond noise"],
+      ),
+    )
+    .action(async (suites: string[], flags: BenchFlags) => {
+      const { benchCommand } = await import("../commands/bench.js");
+      await benchCommand(suites, flags, output);
+    });
+}
