@@ -167,6 +167,7 @@ function objectiveData<Example>(examples: readonly Example[]): ObjectiveData<Exa
     held: train,
     trainIndices: Uint32Array.from({ length: examples.length }, (_, i) => i),
     heldIndices: new Uint32Array(0),
+    sliceIndices: new Uint32Array(0),
   };
 }
 

@@ -22,6 +22,11 @@ export interface BatchOptions {
   train: boolean;
   /** most tokens of one micro-batch */
   tokensPerMicroBatch: number;
+  /**
+   * Where given, a micro-batch that trains keeps what its backward pass reads, and adds that pass to this list in place of
+   * running it; the caller's scope must reach from here to there.
+   */
+  later?: (() => void)[];
   /** seeds of the adapters' dropout in each micro-batch, where it trains; absent: nothing is dropped */
   dropout?: (microBatch: number) => DropoutSeeds;
 }

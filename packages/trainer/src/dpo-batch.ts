@@ -31,7 +31,7 @@ export function runDpoBatch(
       metrics.push(...result.pairs);
       return result;
     };
-    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch));
+    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch), options.later);
     tokens += row.tokens;
     lossTokens += row.targets.length;
   });

@@ -1,7 +1,9 @@
-/** Held-out losses of all objectives, their gaps and the ideal distance. */
+/** Losses of all objectives on held-out rows and on a slice of the training rows, their gaps and the ideal distance. */
 import type { LanguageModel } from "@outright/models";
+import type { BatchResult } from "./batch-result.js";
 import type { EvalEvent } from "./events.js";
 import type { Objective } from "./objective.js";
+import type { Optima } from "./optima.js";
 
 /**
  * gap_i = f_i − f_i* where the optimum is known; ideal distance = √Σ gap² when all are known (paper, section 3).
@@ -17,28 +19,37 @@ export function gapsOf(
   return { gaps, idealDistance: Math.hypot(...Object.values(gaps)) };
 }
 
-/** Evaluates every objective that has held-out rows; null when none has. */
-export async function evaluateHeldOut(
+/** Evaluates every objective that has rows to evaluate on; null when none has. */
+export async function evaluateObjectives(
   model: LanguageModel,
   objectives: readonly Objective[],
   step: number,
-  optima: Readonly<Record<string, number>>,
+  optima: Optima,
   tokensPerMicroBatch: number,
   between: (done: number) => Promise<void>,
 ): Promise<EvalEvent | null> {
   const begun = performance.now();
   const event: EvalEvent = { type: "eval", step, losses: {}, seconds: 0 };
+  const onSlice: Record<string, number> = {};
   let done = 0;
   for (const objective of objectives) {
+    const { name } = objective;
     const result = objective.heldOut(model, tokensPerMicroBatch);
+    if (result !== null) addTo(event, name, result);
+    const slice = objective.onSlice(model, tokensPerMicroBatch);
+    if (slice !== null) onSlice[name] = slice.loss;
     await between(++done);
-    if (result === null) continue;
-    event.losses[objective.name] = result.loss;
-    if (result.rewards !== undefined) event.rewards = { ...event.rewards, [objective.name]: result.rewards };
-    if (result.logps !== undefined) event.logps = { ...event.logps, [objective.name]: result.logps };
   }
-  if (Object.keys(event.losses).length === 0) return null;
-  Object.assign(event, gapsOf(event.losses, optima));
+  const hasSlice = Object.keys(onSlice).length > 0;
+  if (Object.keys(event.losses).length === 0 && !hasSlice) return null;
+  Object.assign(event, gapsOf(event.losses, optima.heldout));
+  if (hasSlice) event.train = { losses: onSlice, ...gapsOf(onSlice, optima.train) };
   event.seconds = (performance.now() - begun) / 1000;
   return event;
+}
+
+function addTo(event: EvalEvent, name: string, { loss, rewards, logps }: BatchResult): void {
+  event.losses[name] = loss;
+  if (rewards !== undefined) event.rewards = { ...event.rewards, [name]: rewards };
+  if (logps !== undefined) event.logps = { ...event.logps, [name]: logps };
 }

@@ -23,8 +23,10 @@ export interface StartEvent {
   objectives: Record<string, { kind: string; data: string; rows: number; held: number }>;
   policy: Record<string, unknown>;
   steps: number;
-  /** f*: best known loss of each objective, where the config gives one */
+  /** f*: best known loss of each objective on held-out rows, where the config gives one */
   optima: Record<string, number>;
+  /** where they come from: "config", or an optima.json */
+  optimaFrom?: Record<string, string>;
   parameters: number;
   /** parameters of the adapters, where only these are trained */
   trainable?: number;
@@ -67,6 +69,8 @@ export interface EvalEvent {
   idealDistance?: number;
   rewards?: Record<string, Rewards>;
   logps?: Record<string, { chosen: number; rejected: number }>;
+  /** the same losses on a slice of the training rows (`evaluate.trainRows`), and how far they are from the optima known there */
+  train?: { losses: Record<string, number>; gaps?: Record<string, number>; idealDistance?: number };
   seconds: number;
 }
 
@@ -76,6 +80,23 @@ export interface EndEvent {
   reason: "finished" | "stopped";
   seconds: number;
   stepsPerObjective: Record<string, number>;
+  /** of all training steps; evaluations, checkpoints and preparation left out */
+  training: StepTotals;
+  /** most bytes of tensors on the device, and of the whole process */
+  peakTensorBytes: number;
+  peakRssBytes: number;
+}
+
+/** What the training steps of a run took, summed. */
+export interface StepTotals {
+  seconds: number;
+  /** of the processor, over all threads */
+  cpuSeconds: number;
+  /** threads that compute */
+  threads: number;
+  tokens: number;
+  lossTokens: number;
+  pairs: number;
 }
 
 /** Progress beside the steps: tokenising (which may go on while they run), reference log-probs; and notes for people. Not written to metrics.jsonl. */

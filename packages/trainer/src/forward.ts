@@ -26,6 +26,7 @@ export function rowLogprobs(model: LanguageModel, row: FlatRow): Tensor {
  * Runs a row and hands its log-probs to `lossOf`, which answers with g = ∂loss/∂logp. With `train` the
  * gradients of all trainable parameters are added to. Nothing but those stays on the device.
  * @param dropout seeds for the adapters, if any; they hold from the forward pass to the end of the backward pass
+ * @param later where given, the backward pass is added to this list in place of being run
  */
 export function runRow(
   model: LanguageModel,
@@ -33,21 +34,32 @@ export function runRow(
   train: boolean,
   lossOf: (logp: Tensor) => { g: Tensor },
   dropout: DropoutSeeds | null = null,
+  later?: (() => void)[],
 ): void {
   if (row.targets.length === 0) return;
-  scope(() => {
-    if (!train) {
+  if (!train) {
+    scope(() => {
       lossOf(rowLogprobs(model, row));
-      return;
-    }
-    const { lora } = model;
-    if (lora !== null) lora.dropoutSeeds = dropout;
-    try {
+    });
+    return;
+  }
+  const forward = () =>
+    withDropout(model, dropout, () => {
       const tape = new Tape();
       const logp = tape.record(() => rowLogprobs(model, row));
-      tape.backward(logp, lossOf(logp).g);
-    } finally {
-      if (lora !== null) lora.dropoutSeeds = null;
-    }
-  });
+      const { g } = lossOf(logp);
+      return () => withDropout(model, dropout, () => tape.backward(logp, g));
+    });
+  if (later !== undefined) later.push(forward());
+  else scope(() => forward()());
+}
+
+function withDropout<R>({ lora }: LanguageModel, seeds: DropoutSeeds | null, body: () => R): R {
+  if (lora === null) return body();
+  lora.dropoutSeeds = seeds;
+  try {
+    return body();
+  } finally {
+    lora.dropoutSeeds = null;
+  }
 }

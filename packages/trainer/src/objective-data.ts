@@ -21,6 +21,8 @@ export interface ObjectiveData<Example> {
   trainIndices: Uint32Array;
   /** rows of `held`, all of them examples */
   heldIndices: Uint32Array;
+  /** the training rows that are evaluated beside the held-out ones, all of them examples (`evaluate.trainRows`) */
+  sliceIndices: Uint32Array;
 }
 
 /** So many rows are tokenised at once where they are needed; for more, the threads are waited for. */
@@ -75,30 +77,45 @@ export async function loadObjectiveData(
     return examples as Examples<SftExample>;
   };
   const train = await open(objective.data);
-  const { rows, holdout } = config.evaluate;
+  const { rows, holdout, trainRows, splitSeed = config.seed } = config.evaluate;
   if (objective.heldout !== undefined) {
     const held = await open(objective.heldout);
     if (rows > FEW_ROWS) await tokenising.finish([held]);
     const heldIndices = firstKept(held, rows);
     if (heldIndices.length === 0) await tokenising.finish([held]); // which says why none is left
-    return { train, held, trainIndices: upTo(train.rows), heldIndices };
+    const trainIndices = upTo(train.rows);
+    return {
+      train,
+      held,
+      trainIndices,
+      heldIndices,
+      sliceIndices: firstKept(train, trainRows, trainIndices),
+    };
   }
   if (Math.min(rows, holdout * train.rows) > FEW_ROWS) await tokenising.finish([train]);
-  const split = splitHoldout(
-    train.rows,
-    { fraction: holdout, maxRows: rows, seed: config.seed, name },
-    (row) => train.isKept(row),
+  const split = splitHoldout(train.rows, { fraction: holdout, maxRows: rows, seed: splitSeed, name }, (row) =>
+    train.isKept(row),
   );
-  return { train, held: train, trainIndices: split.train, heldIndices: split.held };
+  return {
+    train,
+    held: train,
+    trainIndices: split.train,
+    heldIndices: split.held,
+    sliceIndices: firstKept(train, trainRows, split.train),
+  };
 }
 
 const upTo = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
 
-/** The first `count` rows that are examples. */
-function firstKept(examples: Examples<unknown>, count: number): Uint32Array {
+/** The first `count` rows, of those in `among`, that are examples. */
+function firstKept(
+  examples: Examples<unknown>,
+  count: number,
+  among: Uint32Array = upTo(examples.rows),
+): Uint32Array {
   const kept: number[] = [];
-  for (let row = 0; row < examples.rows && kept.length < count; row++)
-    if (examples.isKept(row)) kept.push(row);
+  for (let i = 0; i < among.length && kept.length < count; i++)
+    if (examples.isKept(among[i] as number)) kept.push(among[i] as number);
   return Uint32Array.from(kept);
 }
 

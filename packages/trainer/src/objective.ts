@@ -21,6 +21,8 @@ export interface Objective {
   referenceKeys(): ReferenceKey[];
   /** loss on the held-out rows; null where none are held out */
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null;
+  /** loss on the slice of training rows that is evaluated too; null where there is none */
+  onSlice(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null;
 }
 
 /** Rows of the training file of the next batch. */
@@ -71,9 +73,22 @@ export class SftObjective implements Objective {
   }
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
-    if (this.data.heldIndices.length === 0) return null;
-    const examples = pick(this.data.held, this.data.heldIndices);
-    return runSftBatch(model, examples, this.#config.loss, { weight: 1, train: false, tokensPerMicroBatch });
+    return this.#evaluate(model, this.data.held, this.data.heldIndices, tokensPerMicroBatch);
+  }
+
+  onSlice(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
+    return this.#evaluate(model, this.data.train, this.data.sliceIndices, tokensPerMicroBatch);
+  }
+
+  #evaluate(
+    model: LanguageModel,
+    examples: Examples<SftExample>,
+    rows: Uint32Array,
+    tokensPerMicroBatch: number,
+  ): BatchResult | null {
+    if (rows.length === 0) return null;
+    const options = { weight: 1, train: false, tokensPerMicroBatch };
+    return runSftBatch(model, pick(examples, rows), this.#config.loss, options);
   }
 }
 
@@ -121,10 +136,25 @@ export class DpoObjective implements Objective {
   }
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
-    const indices = [...this.data.heldIndices];
-    if (indices.length === 0) return null;
-    const reference = this.references.held.lookUp(indices);
+    const { data, references } = this;
+    return this.#evaluate(model, data.held, data.heldIndices, references.held, tokensPerMicroBatch);
+  }
+
+  onSlice(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
+    const { data, references } = this;
+    return this.#evaluate(model, data.train, data.sliceIndices, references.train, tokensPerMicroBatch);
+  }
+
+  #evaluate(
+    model: LanguageModel,
+    examples: Examples<PairExample>,
+    rows: Uint32Array,
+    references: ReferenceCache,
+    tokensPerMicroBatch: number,
+  ): BatchResult | null {
+    if (rows.length === 0) return null;
+    const reference = references.lookUp([...rows]);
     const options = { weight: 1, train: false, tokensPerMicroBatch };
-    return runDpoBatch(model, pick(this.data.held, indices), reference, this.#config.beta, options);
+    return runDpoBatch(model, pick(examples, rows), reference, this.#config.beta, options);
   }
 }

@@ -4,6 +4,7 @@ import type { StreamState } from "@outright/data";
 import { type LanguageModel, trainableParameters } from "@outright/models";
 import type { Policy, PolicyState } from "@outright/policies";
 import type { Parameter, Tensor } from "@outright/tensor";
+import type { StepTotals } from "./events.js";
 import type { Objective } from "./objective.js";
 import type { AdamW } from "./optimizer.js";
 import type { ReferenceKey } from "./reference/cache.js";
@@ -27,8 +28,12 @@ export interface RunState {
   /** hashes of the data files, so that a changed file is noticed */
   data: Record<string, string>;
   stepsPerObjective: Record<string, number>;
-  /** training time so far */
+  /** time so far, with evaluations and checkpoints */
   seconds: number;
+  /** what the training steps took so far; absent in checkpoints of earlier versions */
+  training?: StepTotals;
+  peakRssBytes?: number;
+  peakTensorBytes?: number;
   /** length of metrics.jsonl at this point */
   metricsBytes: number;
 }
@@ -46,7 +51,19 @@ export interface Counters {
   step: number;
   seconds: number;
   stepsPerObjective: Record<string, number>;
+  training: StepTotals;
+  peakTensorBytes: number;
+  peakRssBytes: number;
 }
+
+export const noCounters = (threads: number): Counters => ({
+  step: 0,
+  seconds: 0,
+  stepsPerObjective: {},
+  training: { seconds: 0, cpuSeconds: 0, threads, tokens: 0, lossTokens: 0, pairs: 0 },
+  peakTensorBytes: 0,
+  peakRssBytes: 0,
+});
 
 /** Writes `checkpoints/step-N`: the weights that train, their moments, and state. */
 export function saveRun(
@@ -72,6 +89,9 @@ export function saveRun(
     data: dataHashes(objectives),
     stepsPerObjective: counters.stepsPerObjective,
     seconds: counters.seconds,
+    training: counters.training,
+    peakTensorBytes: counters.peakTensorBytes,
+    peakRssBytes: counters.peakRssBytes,
     metricsBytes,
   };
   const parameters = trainableParameters(model);

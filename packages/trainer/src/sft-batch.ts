@@ -23,7 +23,7 @@ export function runSftBatch(
       sum += result.loss;
       return result;
     };
-    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch));
+    runRow(model, row, options.train, lossOf, options.dropout?.(microBatch), options.later);
   });
   return { loss: sum / options.weight, lossTokens, tokens: total(rows, (row) => row.tokens), pairs: 0 };
 }

@@ -1,4 +1,5 @@
 /** One optimizer step: what the policy decides, gradients of the chosen batches, one update. */
+import { scope } from "@outright/tensor";
 import type { BatchResult } from "./batch-result.js";
 import type { RunConfig } from "./config/index.js";
 import type { StepEvent } from "./events.js";
@@ -12,7 +13,8 @@ import { microBatchTokens } from "./tokens.js";
 export type StepSettings = Pick<
   RunConfig,
   "tokensPerMicroBatch" | "schedule" | "optimizer" | "steps" | "seed"
->;
+> &
+  Partial<Pick<RunConfig, "policy">>;
 
 /** @param step 1-based. @throws when a loss or the gradient is not finite; the weights are then unchanged */
 export function trainStep(trained: Trained, config: StepSettings, step: number): StepEvent {
@@ -33,13 +35,18 @@ export function trainStep(trained: Trained, config: StepSettings, step: number):
   optimizer.zeroGradients();
   const results: Record<string, BatchResult> = {};
   const rows: Record<string, number[]> = {};
-  for (const [name, weight] of Object.entries(weights)) {
-    rows[name] = named(name).nextRows();
-    const dropout = (microBatch: number) => dropoutSeeds(config.seed, step, name, microBatch);
-    results[name] = named(name).nextBatch(model, { weight, train: true, tokensPerMicroBatch, dropout });
-  }
-  const passes = Object.values(results).map(({ tokens }) => Math.ceil(tokens / tokensPerMicroBatch));
-  if (passes.reduce((sum, count) => sum + count, 0) > 1) optimizer.keepGradients();
+  const passes = (later?: (() => void)[]): void => {
+    for (const [name, weight] of Object.entries(weights)) {
+      rows[name] = named(name).nextRows();
+      const dropout = (microBatch: number) => dropoutSeeds(config.seed, step, name, microBatch);
+      const options = { weight, train: true, tokensPerMicroBatch, dropout };
+      results[name] = named(name).nextBatch(model, later === undefined ? options : { ...options, later });
+    }
+  };
+  if (config.policy?.name === "mix" && config.policy.backward === "together") oneBackwardPass(passes);
+  else passes();
+  const microBatches = Object.values(results).map(({ tokens }) => Math.ceil(tokens / tokensPerMicroBatch));
+  if (microBatches.reduce((sum, count) => sum + count, 0) > 1) optimizer.keepGradients();
   const gradNorm = optimizer.gradientNorm();
   refuseNonFinite(step, results, rows, gradNorm);
   const lr = learningRate(config.schedule, config.optimizer.lr, step, config.steps);
@@ -52,6 +59,18 @@ export function trainStep(trained: Trained, config: StepSettings, step: number):
     gradNorm,
     seconds: (performance.now() - begun) / 1000,
     ...(decision.gaps === undefined ? {} : { gaps: decision.gaps }),
+  });
+}
+
+/**
+ * All forward passes, then one backward pass through them, as the paper's Mix does it: the gradient is the same to the bit, and
+ * the activations of all micro-batches are held at once.
+ */
+function oneBackwardPass(passes: (later: (() => void)[]) => void): void {
+  scope(() => {
+    const later: (() => void)[] = [];
+    passes(later);
+    for (const backward of later) backward();
   });
 }
 

@@ -7,7 +7,7 @@ import {
   tokenizerDirectory,
   writeFileAtomic,
 } from "@outright/checkpoint";
-import { loadTokenizer, type PairExample, type SftExample, type Tokenizer } from "@outright/data";
+import { loadTokenizer, type Tokenizer } from "@outright/data";
 import { type JsonConfig, type LanguageModel, trainableParameters } from "@outright/models";
 import type { Device, Parameter } from "@outright/tensor";
 import {
@@ -18,8 +18,8 @@ import {
   stringifyConfig,
 } from "./config/index.js";
 import { environment } from "./environment.js";
-import { evaluateHeldOut } from "./evaluate.js";
-import type { EvalEvent, MetricsLine, TrainEvent } from "./events.js";
+import { evaluateObjectives } from "./evaluate.js";
+import type { EvalEvent, MetricsLine, StepEvent, TrainEvent } from "./events.js";
 import {
   type Forecast,
   forecastLine,
@@ -31,13 +31,13 @@ import {
 } from "./forecast/index.js";
 import { loadModel, modelIdentity } from "./load-model.js";
 import { saveAdapter, startLora } from "./lora.js";
-import { DpoObjective, type Objective, SftObjective } from "./objective.js";
-import { loadObjectiveData, type ObjectiveData, objectiveStream } from "./objective-data.js";
+import type { Objective } from "./objective.js";
 import { openDevice } from "./open-device.js";
+import { knownOptima, otherOptima } from "./optima.js";
 import { AdamW } from "./optimizer.js";
-import { plannedSteps, runPolicy } from "./policy-plan.js";
-import { prepareReferences } from "./reference/prepare.js";
-import { type Counters, modelTensors, restoreRun, saveRun, type Trained } from "./run-state.js";
+import { runPolicy } from "./policy-plan.js";
+import { prepareObjectives } from "./prepare-objectives.js";
+import { type Counters, modelTensors, noCounters, restoreRun, saveRun, type Trained } from "./run-state.js";
 import { trainStep } from "./step.js";
 import { Tokenising } from "./tokenising.js";
 import { microBatchTokens } from "./tokens.js";
@@ -126,12 +126,25 @@ class Run {
       this.#checkModel(tokenizer, model);
       const identity = modelIdentity(config.model, config.init, config.seed);
       if (config.lora !== undefined) this.#startLora(config.lora, model, identity);
-      const objectives = await this.#prepareObjectives(tokenizer, model, identity);
+      const objectives = await prepareObjectives({
+        config,
+        device: this.#device,
+        tokenizer,
+        model,
+        identity,
+        tokenising: this.#tokenising,
+        warn: (message) => this.#notice("warning", message),
+        progress: async (event) => {
+          this.#emit(event);
+          if (await this.#shouldStop()) throw new Stopped();
+        },
+      });
       writeFileAtomic(this.#directory.paths.config, stringifyConfig(config));
       writeFileAtomic(
         this.#directory.paths.environment,
         `${JSON.stringify(environment(this.#device, chain, identity), null, 2)}\n`,
       );
+      for (const line of otherOptima(objectives, tokenizer, config)) this.#notice("warning", line);
       this.#foresee(objectives, directory.config);
       const trained: Trained = {
         model,
@@ -186,14 +199,16 @@ class Run {
       };
       const save = () => {
         metrics.flush();
+        this.#countPeaks(counters);
         counters.seconds = before + (performance.now() - begun) / 1000;
         saveRun(this.#directory, trained, counters, config.seed, metrics.byteLength, config.checkpoint.keep);
       };
       const end = (reason: "finished" | "stopped"): TrainResult => {
         save();
-        const { step, seconds, stepsPerObjective } = counters;
+        const { step, seconds, stepsPerObjective, training, peakTensorBytes, peakRssBytes } = counters;
         this.#compare();
-        write({ type: "end", step, reason, seconds, stepsPerObjective });
+        const totals = { stepsPerObjective, training, peakTensorBytes, peakRssBytes };
+        write({ type: "end", step, reason, seconds, ...totals });
         metrics.flush();
         return { out: config.out, reason, step, losses, seconds };
       };
@@ -202,23 +217,22 @@ class Run {
         write(this.#startEvent(trained));
         await evaluate();
       }
-      while (counters.step < config.steps) {
+      while (counters.step < config.steps && !isSpent(config.budget, counters)) {
         if (await this.#shouldStop()) return end("stopped");
         this.#tokenising.look();
+        const before = process.cpuUsage();
         const event = trainStep(trained, config, counters.step + 1);
-        counters.step = event.step;
+        countStep(counters, event, process.cpuUsage(before));
         if (++this.#timed.steps > 0) this.#timed.seconds += event.seconds;
-        for (const name of Object.keys(event.weights)) {
-          counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
-        }
         write(event);
         const heldOut = trained.objectives
           .filter(({ data }) => data.heldIndices.length > 0)
           .map(({ name }) => name);
         for (const [name, loss] of Object.entries(event.losses))
           if (!heldOut.includes(name)) losses[name] = loss;
-        const due = (every: number) => every > 0 && event.step % every === 0 && event.step < config.steps;
-        if (due(config.evaluate.every) || event.step === config.steps) await evaluate();
+        const isLast = event.step === config.steps || isSpent(config.budget, counters);
+        const due = (every: number) => every > 0 && event.step % every === 0 && !isLast;
+        if (due(config.evaluate.every) || isLast) await evaluate();
         if (due(config.checkpoint.every)) save();
       }
       if (!(await this.#allTokenised())) return end("stopped");
@@ -230,7 +244,8 @@ class Run {
 
   /** The last complete checkpoint, put back into `trained`; or the beginning. */
   #resumePoint(trained: Trained): { counters: Counters; metricsBytes: number } {
-    const beginning = { counters: { step: 0, seconds: 0, stepsPerObjective: {} }, metricsBytes: 0 };
+    const none = noCounters(this.#device.info.threads);
+    const beginning = { counters: none, metricsBytes: 0 };
     if (this.#options.resume !== true) return beginning;
     const { step, notices } = this.#directory.latestCheckpoint();
     for (const message of notices) this.#notice("warning", message);
@@ -242,47 +257,13 @@ class Run {
     try {
       const state = restoreRun(checkpoint, trained);
       this.#notice("info", `resuming after step ${step} of ${this.#config.steps}`);
-      const { seconds, stepsPerObjective, metricsBytes } = state;
-      return { counters: { step, seconds, stepsPerObjective: { ...stepsPerObjective } }, metricsBytes };
+      const { seconds, stepsPerObjective, metricsBytes, training = none.training } = state;
+      const { peakTensorBytes = 0, peakRssBytes = 0 } = state;
+      const counters = { step, seconds, stepsPerObjective, training, peakTensorBytes, peakRssBytes };
+      return { counters: structuredClone(counters), metricsBytes };
     } finally {
       checkpoint.close();
     }
-  }
-
-  async #prepareObjectives(
-    tokenizer: Tokenizer,
-    model: LanguageModel,
-    identity: string,
-  ): Promise<Objective[]> {
-    const config = this.#config;
-    const planned = plannedSteps(config);
-    const objectives: Objective[] = [];
-    for (const [name, objective] of Object.entries(config.objectives)) {
-      const data = await loadObjectiveData(name, objective, config, tokenizer, this.#tokenising, (message) =>
-        this.#notice("warning", message),
-      );
-      const stream = objectiveStream(name, data, config);
-      if (objective.kind === "sft") {
-        objectives.push(new SftObjective(name, objective, data as ObjectiveData<SftExample>, stream));
-        continue;
-      }
-      const pairs = data as ObjectiveData<PairExample>;
-      const references = await prepareReferences(objective, pairs, stream, planned[name] ?? 0, {
-        config,
-        device: this.#device,
-        model,
-        identity,
-        tokenizer,
-        tokenised: (examples) => this.#tokenising.finish([examples]),
-        progress: async (done, total) => {
-          const stage = `reference log-probs of ${name}`;
-          this.#emit({ type: "progress", stage, done, total, unit: "pairs" });
-          if (await this.#shouldStop()) throw new Stopped();
-        },
-      });
-      objectives.push(new DpoObjective(name, objective, pairs, stream, references));
-    }
-    return objectives;
   }
 
   /** Tells what the run will need; a forecast that fails is no reason not to train. */
@@ -313,11 +294,11 @@ class Run {
 
   async #evaluate(trained: Trained, step: number): Promise<EvalEvent | null> {
     const total = trained.objectives.length;
-    return evaluateHeldOut(
+    return evaluateObjectives(
       trained.model,
       trained.objectives,
       step,
-      this.#optima(),
+      knownOptima(this.#config),
       this.#tokens,
       async (done) => {
         this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
@@ -354,16 +335,24 @@ class Run {
       ),
       policy: { ...config.policy },
       steps: config.steps,
-      optima: this.#optima(),
+      optima: { ...knownOptima(config).heldout },
+      ...(config.optima === undefined
+        ? {}
+        : {
+            optimaFrom: Object.fromEntries(
+              Object.entries(config.optima).map(([name, { from }]) => [name, from]),
+            ),
+          }),
       parameters: count(model.parameters),
       ...(model.lora === null ? {} : { trainable: count(model.lora.parameters) }),
       device: `${this.#device.info.backend}, ${this.#device.info.matmul}`,
     };
   }
 
-  #optima(): Record<string, number> {
-    const { policy } = this.#config;
-    return policy.name === "maxright" ? policy.optima : {};
+  #countPeaks(counters: Counters): void {
+    const rss = 1024 * process.resourceUsage().maxRSS;
+    counters.peakRssBytes = Math.max(counters.peakRssBytes, rss);
+    counters.peakTensorBytes = Math.max(counters.peakTensorBytes, this.#device.memory().peakBytes);
   }
 
   #checkModel(tokenizer: Tokenizer, model: LanguageModel): void {
@@ -423,6 +412,25 @@ class Run {
   #emit(event: TrainEvent): void {
     this.#options.onEvent?.(event);
   }
+}
+
+/** Adds a step to what was counted. */
+function countStep(counters: Counters, event: StepEvent, cpu: NodeJS.CpuUsage): void {
+  counters.step = event.step;
+  for (const name of Object.keys(event.weights)) {
+    counters.stepsPerObjective[name] = (counters.stepsPerObjective[name] ?? 0) + 1;
+  }
+  const { training } = counters;
+  training.seconds += event.seconds;
+  training.cpuSeconds += (cpu.user + cpu.system) / 1e6;
+  training.tokens += event.tokens;
+  training.lossTokens += event.lossTokens;
+  training.pairs += event.pairs;
+}
+
+function isSpent(budget: RunConfig["budget"], { training }: Counters): boolean {
+  if (budget === undefined) return false;
+  return "tokens" in budget ? training.tokens >= budget.tokens : training.seconds >= budget.seconds;
 }
 
 const count = (parameters: readonly Parameter[]): number =>

@@ -50,7 +50,7 @@ const single: [name: string, text: string, line: string][] = [
   [
     "key of another policy",
     `${HEAD}${BOTH}steps: 1\npolicy: { name: mix, lambda: 0.5, every: 3 }\n`,
-    "run.yaml:7: policy.every: not a key of mix; there are name, lambda, weights",
+    "run.yaml:7: policy.every: not a key of mix; there are name, lambda, weights, backward",
   ],
   [
     "key of the other kind",

@@ -80,7 +80,7 @@ describe("parseConfig", () => {
         masters: true,
       },
       schedule: { name: "constant", warmup: 0, minimum: 0 },
-      evaluate: { every: 100, rows: 500, holdout: 0.03 },
+      evaluate: { every: 100, rows: 500, holdout: 0.03, trainRows: 0 },
       checkpoint: { every: 500, keep: 2 },
       out: join(process.cwd(), "o"),
     });
@@ -102,7 +102,7 @@ describe("parseConfig", () => {
       },
       unchecked,
     );
-    expect(short).toEqual({ ...rest, policy: { name: "mix", lambda: 0.1 } });
+    expect(short).toEqual({ ...rest, policy: { name: "mix", lambda: 0.1, backward: "apart" } });
     expect(config.policy).toEqual({ name: "alright", lambda: 0.5 });
     expect(Object.keys(config.objectives)).toEqual(["sft", "dpo"]);
   });
@@ -261,6 +261,9 @@ describe("resultKeysThatDiffer", () => {
 describe("the format", () => {
   it("has these keys; a change needs a version number", () => {
     expect(configKeys()).toEqual([
+      "budget",
+      "budget.seconds",
+      "budget.tokens",
       "checkpoint",
       "checkpoint.every",
       "checkpoint.keep",
@@ -270,6 +273,8 @@ describe("the format", () => {
       "evaluate.every",
       "evaluate.holdout",
       "evaluate.rows",
+      "evaluate.splitSeed",
+      "evaluate.trainRows",
       "headCache",
       "init",
       "lora",
@@ -293,6 +298,11 @@ describe("the format", () => {
       "objectives.*.loss",
       "objectives.*.reference",
       "objectives.*.template",
+      "optima",
+      "optima.*.from",
+      "optima.*.heldout",
+      "optima.*.key",
+      "optima.*.train",
       "optimizer",
       "optimizer.betas",
       "optimizer.clip",
@@ -304,6 +314,7 @@ describe("the format", () => {
       "order",
       "out",
       "policy",
+      "policy.backward",
       "policy.every",
       "policy.freshOptimizer",
       "policy.gaps",

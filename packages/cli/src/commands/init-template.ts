@@ -35,12 +35,16 @@ objectives:
 
 # Which objective trains at each step. lambda weighs dpo, 1 - lambda sft; \`weights: { sft: 1, dpo: 1 }\` takes any number.
 policy: { name: alright, lambda: 0.5 }
-# policy: { name: mix, lambda: 0.5 }
-# policy: { name: maxright, lambda: 0.5, every: 10, optima: { sft: 1.4, dpo: 0.1 }, gaps: fresh }
+# policy: { name: mix, lambda: 0.5 }  # backward: apart | together (one pass after all forward passes: more memory, the same gradient)
+# policy: { name: maxright, lambda: 0.5, every: 10, gaps: fresh }  # gaps: fresh | smoothed (at no cost)
 # policy: { name: sequential, stages: [{ objective: dpo, steps: 500 }, { objective: sft, steps: 500 }], freshOptimizer: true }
 # policy: { name: single, objective: sft }
 
+# optima: optima.json           # f* of each objective, as \`outright optima\` measures it
+# optima: { sft: 1.4, dpo: { heldout: 0.1, train: 0.08, from: "an earlier run" } }  # a key: there says what it was measured on
+
 steps: 1000                     # optimizer steps
+# budget: { tokens: 1000000 }   # or { seconds: 600 }: end at the first step with which so much is spent
 seed: 42                        # of shuffles, of the policy's draws, of random weights
 
 maxLength: 2048                 # most tokens of one example
@@ -64,6 +68,8 @@ evaluate:
   every: 100                    # steps; 0 = only before the first and after the last
   rows: 500                     # most held-out rows of each objective
   holdout: 0.03                 # share of data held out of training
+  # splitSeed: 1                # by which rows are held out; default: seed
+  trainRows: 0                  # training rows of each objective that are evaluated too
 checkpoint:
   every: 500                    # steps; 0 = only at the end and when stopped
   keep: 2

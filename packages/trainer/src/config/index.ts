@@ -1,4 +1,5 @@
 export { allKeys as configKeys } from "./describe.js";
+export { readOptima } from "./optima.js";
 export { loadConfig, type ParseOptions, parseConfig } from "./parse.js";
 export { resultKeysThatDiffer, stringifyConfig } from "./run.js";
 export { configJsonSchema, configSchema, type RunConfigInput } from "./schema.js";

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { fileProblems } from "./files.js";
 import { takeNotYet } from "./not-yet.js";
+import { resolveOptima } from "./optima.js";
 import { problemsOf } from "./problems.js";
 import { resolveConfig } from "./resolve.js";
 import { configSchema, type RunConfigInput } from "./schema.js";
@@ -37,7 +38,10 @@ export function parseConfig(
 
   const wrong = [...notYet, ...semanticProblems(parsed.data)];
   const folder = options.path === undefined ? process.cwd() : dirname(resolve(options.path));
-  const resolved = resolveConfig(parsed.data, (key) => (config.isOverridden(key) ? process.cwd() : folder));
+  const baseOf = (key: string[]) => (config.isOverridden(key) ? process.cwd() : folder);
+  const { optima, problems } = resolveOptima(parsed.data, baseOf(["optima"]));
+  wrong.push(...problems);
+  const resolved = resolveConfig(parsed.data, baseOf, optima);
   if (options.checkFiles ?? true) wrong.push(...fileProblems(resolved, parsed.data));
   if (wrong.length > 0) throw config.error(wrong);
   return resolved;

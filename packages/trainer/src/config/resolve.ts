@@ -1,12 +1,26 @@
 /** Fills in what hangs on other keys, and makes paths absolute. */
 import { resolve } from "node:path";
 import type { ParsedConfig } from "./schema.js";
-import type { LoraConfig, ObjectiveConfig, RunConfig, RunPolicyConfig, Template } from "./types.js";
+import type {
+  KnownOptimum,
+  LoraConfig,
+  ObjectiveConfig,
+  RunConfig,
+  RunPolicyConfig,
+  Template,
+} from "./types.js";
 
 const HOLDOUT = { shuffle: 0.03, file: 0 } as const;
 
-/** `baseOf(key path)` gives the folder that a relative path at that key starts from. */
-export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => string): RunConfig {
+/**
+ * `baseOf(key path)` gives the folder that a relative path at that key starts from.
+ * @param optima f* of each objective where they are known (optima.ts)
+ */
+export function resolveConfig(
+  parsed: ParsedConfig,
+  baseOf: (path: string[]) => string,
+  optima?: Record<string, KnownOptimum>,
+): RunConfig {
   const absolute = (path: string, ...key: string[]): string => resolve(baseOf(key), path);
   const objectives: Record<string, ObjectiveConfig> = {};
   for (const [name, given] of Object.entries(parsed.objectives)) {
@@ -23,17 +37,24 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
       objectives[name] = { ...rest, ...common, reference };
     }
   }
-  const policy = resolvePolicy(parsed);
-  const { lora, ...rest } = parsed;
+  const policy = resolvePolicy(parsed, optima);
+  const { lora, optima: _, budget, ...rest } = parsed;
+  const { splitSeed, ...evaluate } = parsed.evaluate;
   return {
     ...rest,
+    ...(optima === undefined ? {} : { optima }),
+    ...(budget === undefined ? {} : { budget }),
     ...(lora === undefined ? {} : { lora: resolveLora(lora, (path) => absolute(path, "lora", "from")) }),
     model: absolute(parsed.model, "model"),
     objectives,
     policy,
     steps:
       parsed.steps ?? (policy.name === "sequential" ? sum(policy.stages.map((stage) => stage.steps)) : 0),
-    evaluate: { ...parsed.evaluate, holdout: parsed.evaluate.holdout ?? HOLDOUT[parsed.order] },
+    evaluate: {
+      ...evaluate,
+      holdout: evaluate.holdout ?? HOLDOUT[parsed.order],
+      ...(splitSeed === undefined ? {} : { splitSeed }),
+    },
     out: absolute(parsed.out, "out"),
   };
 }
@@ -61,13 +82,15 @@ export function defaultTemplate(format: ObjectiveConfig["format"]): Template {
 }
 
 /** One objective needs no policy; semantics.ts has refused the other cases. */
-function resolvePolicy(parsed: ParsedConfig): RunPolicyConfig {
+function resolvePolicy(parsed: ParsedConfig, optima: Record<string, KnownOptimum> = {}): RunPolicyConfig {
   const { policy } = parsed;
   if (policy === undefined) return { name: "single", objective: Object.keys(parsed.objectives)[0] ?? "" };
   if (policy.name === "single" || policy.name === "sequential") return policy;
   const { lambda, weights, ...rest } = policy;
+  const known = Object.entries(optima).map(([name, { heldout }]) => [name, heldout] as const);
   return {
     ...rest,
+    ...(rest.name === "maxright" ? { optima: { ...Object.fromEntries(known), ...rest.optima } } : {}),
     ...(lambda === undefined ? {} : { lambda }),
     ...(weights === undefined ? {} : { weights }),
   };

@@ -104,6 +104,12 @@ const policy = z
       name: z.literal("mix").describe("The weighted sum of all losses, every step."),
       lambda,
       weights,
+      backward: z
+        .enum(["apart", "together"])
+        .default("apart")
+        .describe(
+          "apart: each micro-batch's backward pass follows its forward pass; together: one backward pass after all forward passes, whose activations are all kept, as in the paper. The gradients are the same.",
+        ),
     }),
     z.strictObject({
       name: z
@@ -154,6 +160,39 @@ const policy = z
   .optional()
   .describe(
     "Which objective trains at each optimizer step. May be left out where there is one objective only.",
+  );
+
+const optimum = z.union([
+  z.number(),
+  z.strictObject({
+    heldout: z.number().describe("On held-out rows, in nats."),
+    train: z
+      .number()
+      .optional()
+      .describe("On the training rows that `evaluate.trainRows` evaluates, in nats."),
+    from: z.string().default("config").describe("Where it comes from."),
+    key: z.string().optional().describe("Names what it was measured on."),
+  }),
+]);
+
+const optima = z
+  .union([
+    file("An optima.json, as `outright optima` writes it. Relative to the config file."),
+    z.record(z.string(), optimum),
+  ])
+  .optional()
+  .describe(
+    "f*: the best loss of each objective, as training on it alone reaches it: an optima.json, or a number for each. Gaps are measured from it, and MAXRIGHT decides by it.",
+  );
+
+const budget = z
+  .union([
+    z.strictObject({ tokens: count("Tokens through the model in training steps.") }),
+    z.strictObject({ seconds: z.number().gt(0).describe("Seconds of training steps.") }),
+  ])
+  .optional()
+  .describe(
+    "End the run at the first step with which so many tokens or seconds of training are spent, if `steps` are not over before. Evaluations and preparation do not count.",
   );
 
 const optimizer = z
@@ -242,6 +281,12 @@ const evaluate = z
       .describe(
         "Share of each `data` file held out of training, below 1. Default: 0.03 with order shuffle, 0 with order file.",
       ),
+    splitSeed: countOrZero(
+      "Seed by which rows are chosen to be held out; give the same one to runs of several seeds. Default: `seed`.",
+    ).optional(),
+    trainRows: countOrZero(
+      "Training rows of each objective that are evaluated beside the held-out ones, the first of the file. 0 = none.",
+    ).default(0),
   })
   .prefault({})
   .describe("Held-out losses while training.");
@@ -282,7 +327,9 @@ export const configSchema = z
     lora,
     objectives,
     policy,
+    optima,
     steps: count("Optimizer steps. May be left out with policy sequential: its stages' sum.").optional(),
+    budget,
     maxLength: z
       .int()
       .min(2)

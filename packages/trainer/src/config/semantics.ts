@@ -115,6 +115,10 @@ function stepProblems(config: ParsedConfig): ConfigProblem[] {
       message: `their steps sum to ${inStages}, but steps is ${steps}`,
     });
   }
+  if (config.budget !== undefined && schedule.name !== "constant") {
+    const message = `falls over \`steps\`, and a budget ends the run before; leave budget out, or take schedule constant`;
+    problems.push({ path: ["schedule", "name"], message });
+  }
   if (schedule.warmup > steps) {
     problems.push({
       path: ["schedule", "warmup"],

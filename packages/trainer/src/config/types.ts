@@ -52,6 +52,8 @@ export interface SinglePolicyConfig {
 }
 export interface MixPolicyConfig extends Balance {
   name: "mix";
+  /** apart: each objective's backward pass follows its forward pass; together: all forward passes come first, as in the paper */
+  backward: "apart" | "together";
 }
 export interface AlrightPolicyConfig extends Balance {
   name: "alright";
@@ -111,6 +113,20 @@ export type LoraConfig = {
     }
 );
 
+/** f* of an objective: the best loss that training on it alone reaches, in nats. */
+export interface KnownOptimum {
+  heldout: number;
+  /** on the slice of training rows that `evaluate.trainRows` evaluates */
+  train?: number;
+  /** "config", or the optima.json it was read from */
+  from: string;
+  /** names what it was measured on: `objectiveKey` */
+  key?: string;
+}
+
+/** A run ends at the first step with which so much is spent, or after `steps`. */
+export type Budget = { tokens: number } | { seconds: number };
+
 export interface RunConfig {
   version: 1;
   /** absolute path of a Hugging Face directory, or of an adapter directory in peft's format */
@@ -128,7 +144,10 @@ export interface RunConfig {
   /** in the order written */
   objectives: Record<string, ObjectiveConfig>;
   policy: RunPolicyConfig;
+  /** by objective; gaps and the ideal distance are told where they are known */
+  optima?: Record<string, KnownOptimum>;
   steps: number;
+  budget?: Budget;
   /** most tokens of one example, its prompt and EOS included (a pair: of each answer with the prompt) */
   maxLength: number;
   truncate: TruncateRule;
@@ -147,6 +166,10 @@ export interface RunConfig {
     rows: number;
     /** share of `data` held out where an objective has no `heldout` file, in [0, 1) */
     holdout: number;
+    /** which rows are held out is drawn from this seed; absent: from `seed` */
+    splitSeed?: number;
+    /** training rows of each objective that are evaluated too, the first of the file; 0 = none */
+    trainRows: number;
   };
   checkpoint: {
     /** steps between checkpoints; 0 = only at the end and when stopped */

@@ -28,7 +28,8 @@ export function sampleOf(name: string, data: AnyObjectiveData, config: RunConfig
     name,
     examples: present(examples),
     held: present(held),
-    heldCount: data.heldIndices.length,
+    // training rows that are evaluated too cost what held-out ones do
+    heldCount: data.heldIndices.length + data.sliceIndices.length,
     steps,
   };
 }

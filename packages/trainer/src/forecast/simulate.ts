@@ -2,7 +2,7 @@
 import { openAdapterDirectory } from "@outright/checkpoint";
 import type { PairExample, SftExample } from "@outright/data";
 import { createModel, type JsonConfig, type LanguageModel, trainableParameters } from "@outright/models";
-import { type Device, type KindOfCall, type Label, Meter, type Parameter } from "@outright/tensor";
+import { type Device, type KindOfCall, type Label, Meter, type Parameter, scope } from "@outright/tensor";
 import type { RunConfig } from "../config/index.js";
 import { runDpoBatch } from "../dpo-batch.js";
 import { addAdapter, dropoutSeeds, startLora } from "../lora.js";
@@ -100,6 +100,12 @@ export function simulate(
       evaluate[name] = measured(meter, [held], share, () => run(model, config, name, held, false));
     }
   }
+  if (config.policy.name === "mix" && config.policy.backward === "together") {
+    const parts = objectives.filter(({ examples }) => examples.length > 0);
+    holdTogether(model, config, parts);
+    optimizer.zeroGradients();
+    meter.takeCalls();
+  }
   const update = measured(meter, [1, 2, 3], 3, () => {
     optimizer.zeroGradients();
     optimizer.update(config.optimizer.lr, optimizer.gradientNorm());
@@ -139,6 +145,26 @@ function modelOf(config: RunConfig, modelConfig: JsonConfig, device: Device): La
     addAdapter(model, adapter, { trainable: true, dropout: lora.dropout ?? adapter.config.dropout });
   }
   return model;
+}
+
+/** The fullest batch of every objective through the model, before any backward pass: what Mix holds in one of them. */
+function holdTogether(model: LanguageModel, config: RunConfig, objectives: readonly ObjectiveSample[]): void {
+  scope(() => {
+    const later: (() => void)[] = [];
+    for (const { name, examples } of objectives) {
+      const batch = fullestBatch(examples, config.objectives[name]?.batch ?? 1);
+      run(model, config, name, batch, true, later);
+    }
+    for (const backward of later) backward();
+  });
+}
+
+function fullestBatch(examples: Batch, size: number): Batch {
+  const batches = Array.from({ length: Math.max(1, Math.floor(examples.length / size)) }, (_, i) =>
+    examples.slice(i * size, (i + 1) * size),
+  );
+  const tokens = (batch: (typeof batches)[number]) => batch.reduce((sum, one) => sum + tokensOf(one), 0);
+  return batches.reduce((a, b) => (tokens(b) > tokens(a) ? b : a)) as Batch;
 }
 
 /** Batches spread over the examples: their mean is a step's work. */
@@ -189,11 +215,24 @@ function tokensOf(example: SftExample | PairExample): number {
 }
 
 /** @returns tokens that went through the model */
-function run(model: LanguageModel, config: RunConfig, name: string, batch: Batch, train: boolean): number {
+function run(
+  model: LanguageModel,
+  config: RunConfig,
+  name: string,
+  batch: Batch,
+  train: boolean,
+  later?: (() => void)[],
+): number {
   const objective = config.objectives[name];
   const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
   const dropout = (microBatch: number) => dropoutSeeds(config.seed, 1, name, microBatch);
-  const options = { weight: 1, train, tokensPerMicroBatch, ...(train ? { dropout } : {}) };
+  const options = {
+    weight: 1,
+    train,
+    tokensPerMicroBatch,
+    ...(train ? { dropout } : {}),
+    ...(later === undefined ? {} : { later }),
+  };
   if (objective?.kind === "dpo") {
     const reference = new Float64Array(2 * batch.length);
     return runDpoBatch(model, batch as readonly PairExample[], reference, objective.beta, options).tokens;

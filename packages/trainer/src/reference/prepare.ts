@@ -109,7 +109,8 @@ export async function prepareReferences(
   // Within the first pass a stream visits distinct rows; no more than a pass needs to be known.
   const reachable = Math.min(plannedSteps * objective.batch, data.trainIndices.length);
   if (reachable > FEW_ROWS) await context.tokenised(data.train);
-  const wanted = stream.peek(reachable).map((position) => data.trainIndices[position] as number);
+  const trained = stream.peek(reachable).map((position) => data.trainIndices[position] as number);
+  const wanted = [...trained, ...data.sliceIndices];
   const parts = [
     {
       cache: train,
