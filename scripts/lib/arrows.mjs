@@ -10,8 +10,9 @@ export const ARROWS = {
   checkpoint: [],
   trainer: ["tensor", "models", "objectives", "policies", "data", "checkpoint"],
   eval: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer"],
+  sweep: ["data", "checkpoint", "trainer", "eval"],
   report: [],
-  cli: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer", "eval", "report"],
+  cli: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer", "eval", "sweep", "report"],
 };
 
 /** These know nothing of files, processes or devices: no built-in module of Node at all. */

@@ -48,6 +48,7 @@ const start: TrainEvent = {
   policy: { name: "alright" },
   steps: 100,
   optima: {},
+  keys: {},
   parameters: 14067712,
   device: "cpu-avx2, portable",
 };

@@ -19,14 +19,16 @@ export interface StartEvent {
   type: "start";
   version: 1;
   model: string;
-  /** rows: of the file, dropped ones included, but not those that are held out */
-  objectives: Record<string, { kind: string; data: string; rows: number; held: number }>;
+  /** rows: of the file, dropped ones included, but not those that are held out; slice: training rows that are evaluated too */
+  objectives: Record<string, { kind: string; data: string; rows: number; held: number; slice?: number }>;
   policy: Record<string, unknown>;
   steps: number;
   /** f*: best known loss of each objective on held-out rows, where the config gives one */
   optima: Record<string, number>;
   /** where they come from: "config", or an optima.json */
   optimaFrom?: Record<string, string>;
+  /** names what each objective's losses are measured on: rows, loss, reference (`objectiveKey`) */
+  keys: Record<string, string>;
   parameters: number;
   /** parameters of the adapters, where only these are trained */
   trainable?: number;

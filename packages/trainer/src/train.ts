@@ -33,7 +33,7 @@ import { loadModel, modelIdentity } from "./load-model.js";
 import { saveAdapter, startLora } from "./lora.js";
 import type { Objective } from "./objective.js";
 import { openDevice } from "./open-device.js";
-import { knownOptima, otherOptima } from "./optima.js";
+import { knownOptima, objectiveKey, otherOptima } from "./optima.js";
 import { AdamW } from "./optimizer.js";
 import { runPolicy } from "./policy-plan.js";
 import { prepareObjectives } from "./prepare-objectives.js";
@@ -154,7 +154,7 @@ class Run {
         policy: runPolicy(config),
       };
       if (config.policy.name === "mix") trained.optimizer.keepGradients();
-      const result = await this.#loop(trained);
+      const result = await this.#loop(trained, tokenizer);
       // the model comes last: where it is, the run is finished
       if (result.reason === "finished" && model.lora !== null)
         saveAdapter(this.#directory.paths.adapter, model, chain);
@@ -178,7 +178,7 @@ class Run {
   }
 
   /** Steps from where the run stands to its end, with evaluations and checkpoints as they fall due. */
-  async #loop(trained: Trained): Promise<TrainResult> {
+  async #loop(trained: Trained, tokenizer: Tokenizer): Promise<TrainResult> {
     const config = this.#config;
     const metrics = new MetricsFile(this.#directory.paths.metrics);
     try {
@@ -214,7 +214,7 @@ class Run {
       };
 
       if (metricsBytes === 0) {
-        write(this.#startEvent(trained));
+        write(this.#startEvent(trained, tokenizer));
         await evaluate();
       }
       while (counters.step < config.steps && !isSpent(config.budget, counters)) {
@@ -316,7 +316,7 @@ class Run {
     }
   }
 
-  #startEvent({ objectives, model }: Trained): MetricsLine {
+  #startEvent({ objectives, model }: Trained, tokenizer: Tokenizer): MetricsLine {
     const config = this.#config;
     return {
       type: "start",
@@ -330,6 +330,7 @@ class Run {
             data: config.objectives[name]?.data ?? "",
             rows: data.trainIndices.length,
             held: data.heldIndices.length,
+            ...(data.sliceIndices.length === 0 ? {} : { slice: data.sliceIndices.length }),
           },
         ]),
       ),
@@ -343,6 +344,9 @@ class Run {
               Object.entries(config.optima).map(([name, { from }]) => [name, from]),
             ),
           }),
+      keys: Object.fromEntries(
+        objectives.map((objective) => [objective.name, objectiveKey(objective, tokenizer, config)]),
+      ),
       parameters: count(model.parameters),
       ...(model.lora === null ? {} : { trainable: count(model.lora.parameters) }),
       device: `${this.#device.info.backend}, ${this.#device.info.matmul}`,

@@ -134,9 +134,17 @@ describe("evaluations", () => {
   });
 
   it.each([
-    ["no file", "nowhere.json", /^optima: no such file: .*nowhere\.json; `outright optima run\.yaml` makes one$/],
+    [
+      "no file",
+      "nowhere.json",
+      /^optima: no such file: .*nowhere\.json; `outright optima run\.yaml` makes one$/,
+    ],
     ["no optima", "bad.json", /^optima: .*bad\.json is no optima\.json of version 1; /],
-    ["an objective missing", "half.json", /^optima: .*half\.json tells no held-out optimum of dpo; it has sft$/],
+    [
+      "an objective missing",
+      "half.json",
+      /^optima: .*half\.json tells no held-out optimum of dpo; it has sft$/,
+    ],
   ])("optima that cannot be used: %s", (_, name, message) => {
     writeFileSync(join(root, "bad.json"), "[1, 2");
     optimaFile("half.json", { sft: { heldout: 1 } });

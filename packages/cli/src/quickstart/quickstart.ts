@@ -15,6 +15,7 @@ import { startEngine } from "../engine/host.js";
 import { finishedSteps } from "../engine/resume.js";
 import { formatWhole } from "../terminal/format.js";
 import type { Output } from "../terminal/output.js";
+import { wrap } from "../terminal/wrap.js";
 import { readAnswers, startAsking, writeAnswers } from "./ask.js";
 import { writeBaseDirectory } from "./base-model.js";
 import { openDirectory } from "./directory.js";
@@ -33,7 +34,7 @@ import {
   stageCosts,
 } from "./plan.js";
 import { type Settings, settingsFor } from "./settings.js";
-import { makeResults, optimum, printTable, type Results, wrap } from "./table.js";
+import { makeResults, optimum, printTable, type Results } from "./table.js";
 import { trainTokenizer } from "./tokenizer-maker.js";
 import { QuickstartView } from "./view.js";
 import { makeWorld, type Question } from "./world.js";

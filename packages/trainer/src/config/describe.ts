@@ -33,8 +33,8 @@ export function rootNode(): SchemaNode {
 }
 
 /** The schema of the value at `path`; `input` decides between the variants of objectives and policies. */
-export function nodeAt(path: KeyPath, input: unknown): SchemaNode | undefined {
-  let node: SchemaNode | undefined = pickVariant(rootNode(), input);
+export function nodeAt(path: KeyPath, input: unknown, root: SchemaNode = rootNode()): SchemaNode | undefined {
+  let node: SchemaNode | undefined = pickVariant(root, input);
   let value = input;
   for (const key of path) {
     if (node === undefined) return undefined;
@@ -48,18 +48,23 @@ export function nodeAt(path: KeyPath, input: unknown): SchemaNode | undefined {
  * Where `key` is a key of another variant of the union at `path`: the name of the variant that was chosen,
  * e.g. "mix" for `every` in a policy mix.
  */
-export function variantOf(path: KeyPath, key: string, input: unknown): string | undefined {
-  const union = nodeAt(path.slice(0, -1), input);
+export function variantOf(
+  path: KeyPath,
+  key: string,
+  input: unknown,
+  root: SchemaNode = rootNode(),
+): string | undefined {
+  const union = nodeAt(path.slice(0, -1), input, root);
   const last = path[path.length - 1];
   const variants = union === undefined || last === undefined ? [] : variantsOf(childNode(union, last) ?? {});
   const name = discriminator(variants);
   if (name === undefined || !variants.some((variant) => Object.hasOwn(variant.properties ?? {}, key)))
     return undefined;
-  return String(nodeAt(path, input)?.properties?.[name]?.const);
+  return String(nodeAt(path, input, root)?.properties?.[name]?.const);
 }
 
 /** All keys as dotted paths, objective names and list indices written `*`; sorted, each once. */
-export function allKeys(): string[] {
+export function allKeys(root: SchemaNode = rootNode()): string[] {
   const keys = new Set<string>();
   const visit = (node: SchemaNode, path: string): void => {
     for (const [key, inner] of Object.entries(node.properties ?? {})) {
@@ -71,7 +76,7 @@ export function allKeys(): string[] {
     if (typeof node.additionalProperties === "object") visit(node.additionalProperties, `${path}.*`);
     if (node.items !== undefined) visit(node.items, `${path}.*`);
   };
-  visit(rootNode(), "");
+  visit(root, "");
   return [...keys].sort();
 }
 

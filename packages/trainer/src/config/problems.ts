@@ -7,6 +7,7 @@ import {
   firstSentence,
   type KeyPath,
   nodeAt,
+  rootNode,
   type SchemaNode,
   variantOf,
 } from "./describe.js";
@@ -15,8 +16,13 @@ import type { ConfigProblem } from "./source.js";
 
 type Issue = z.core.$ZodIssue;
 
-export function problemsOf(issues: readonly Issue[], input: unknown): ConfigProblem[] {
-  const problems = issues.flatMap((issue) => problemsOfOne(issue, input));
+/** @param root JSON Schema of the whole file; default: the run config's */
+export function problemsOf(
+  issues: readonly Issue[],
+  input: unknown,
+  root: SchemaNode = rootNode(),
+): ConfigProblem[] {
+  const problems = issues.flatMap((issue) => problemsOfOne(issue, input, root));
   return withoutRepeats(problems);
 }
 
@@ -33,21 +39,21 @@ export function suggest(word: unknown, candidates: readonly string[]): string {
   return found === undefined ? "" : `; did you mean ${found}?`;
 }
 
-function problemsOfOne(issue: Issue, input: unknown): ConfigProblem[] {
+function problemsOfOne(issue: Issue, input: unknown, root: SchemaNode): ConfigProblem[] {
   const path = issue.path.filter((key) => typeof key !== "symbol");
   if (issue.code === "unrecognized_keys") {
-    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path, input) }));
+    return issue.keys.map((key) => ({ path: [...path, key], message: unknownKey(key, path, input, root) }));
   }
   if (issue.code === "invalid_key") {
     return [{ path, message: "a name starts with a letter and goes on with letters, digits, _ and -" }];
   }
   // each list item is described by its list: [1, 2, 3] gives one problem, not three
-  const outer = isTupleItem(path, input) ? path.slice(0, -1) : path;
-  return [{ path: outer, message: wrongValue(outer, input) }];
+  const outer = isTupleItem(path, input, root) ? path.slice(0, -1) : path;
+  return [{ path: outer, message: wrongValue(outer, input, root) }];
 }
 
-function wrongValue(path: KeyPath, input: unknown): string {
-  const node = nodeAt(path, input);
+function wrongValue(path: KeyPath, input: unknown, root: SchemaNode): string {
+  const node = nodeAt(path, input, root);
   const given = valueAt(input, path);
   if (given === undefined) return `missing; ${wanted(node)}`;
   if (given === "") return `empty; ${wanted(node)}`;
@@ -63,20 +69,20 @@ function wanted(node: SchemaNode | undefined): string {
   return `give ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`;
 }
 
-function unknownKey(key: string, parent: KeyPath, input: unknown): string {
-  const node = nodeAt(parent, input);
+function unknownKey(key: string, parent: KeyPath, input: unknown, root: SchemaNode): string {
+  const node = nodeAt(parent, input, root);
   const here = Object.keys(node?.properties ?? {});
-  const variant = variantOf(parent, key, input);
+  const variant = variantOf(parent, key, input, root);
   if (variant !== undefined) return `not a key of ${variant}; there are ${here.join(", ")}`;
-  const everywhere = allKeys().filter((path) => !path.includes("*"));
+  const everywhere = allKeys(root).filter((path) => !path.includes("*"));
   const meant = nearestKey(key, here, everywhere);
   if (meant !== undefined) return `unknown key; did you mean ${meant}?`;
   return `unknown key; there are ${here.join(", ")}`;
 }
 
-function isTupleItem(path: KeyPath, input: unknown): boolean {
+function isTupleItem(path: KeyPath, input: unknown, root: SchemaNode): boolean {
   if (typeof path[path.length - 1] !== "number") return false;
-  return nodeAt(path.slice(0, -1), input)?.prefixItems !== undefined;
+  return nodeAt(path.slice(0, -1), input, root)?.prefixItems !== undefined;
 }
 
 function valueAt(input: unknown, path: KeyPath): unknown {
