@@ -51,6 +51,23 @@ function float32BitsOfFloat16(half: number): number {
   return sign | ((113 - shift) << 23) | (((mantissa << shift) & 0x3ff) << 13);
 }
 
+/**
+ * Float64 to the float32 on the side of zero, its last bit set where anything was lost ("round to odd"): rounded on from
+ * there to a narrower format, the result is that of one rounding (Boldo & Melquiond 2008). `into` may be longer.
+ */
+export function roundToOdd(values: Float64Array, into: Float32Array): void {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length);
+  for (let i = 0; i < values.length; i++) {
+    const exact = values[i] as number;
+    into[i] = exact;
+    const nearest = into[i] as number;
+    if (nearest === exact || Number.isNaN(exact)) continue;
+    // As whole numbers, floats of one sign are ordered by magnitude.
+    if (Math.abs(nearest) > Math.abs(exact)) bits[i] = (bits[i] as number) - 1;
+    bits[i] = (bits[i] as number) | 1;
+  }
+}
+
 /** Float32 to bfloat16, to nearest, ties to even; a NaN stays a NaN. `into` may be longer than `values`. */
 export function roundToBfloat16(values: Float32Array, into: Uint16Array): void {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);

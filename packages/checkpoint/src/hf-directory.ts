@@ -19,6 +19,8 @@ export interface WeightSource {
   readFloat32(name: string): Float32Array;
   /** The same in parts, `at` being the index of a part's first element; a part is overwritten by the next. */
   eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void;
+  /** The same for reading several tensors in step: parts are equally long in every file, but for a tensor's last. */
+  float32Parts(name: string): Iterable<Float32Array>;
   /** The bytes as they are in the file. */
   readRaw(name: string): Uint8Array;
   close(): void;
@@ -131,6 +133,7 @@ function openShards(dir: string, index: ReadonlyMap<string, string>): WeightSour
     info: (name) => shardOf(name).info(name),
     readFloat32: (name) => shardOf(name).readFloat32(name),
     eachFloat32: (name, store) => shardOf(name).eachFloat32(name, store),
+    float32Parts: (name) => shardOf(name).float32Parts(name),
     readRaw: (name) => shardOf(name).readRaw(name),
     close,
   };

@@ -18,6 +18,9 @@ export {
 } from "./hf-directory.js";
 export { type ModelToSave, saveModelDirectory } from "./hf-save.js";
 export type { JsonValue } from "./json.js";
+export { type MergeOptions, type MergeResult, mergeModels } from "./merge.js";
+export type { MergeDifference } from "./merge-checks.js";
+export type { BlockAlpha, MergeWeights } from "./merge-weights.js";
 export { MetricsFile } from "./metrics-file.js";
 export { hashModelChain, type ModelChain, openModelChain, tokenizerDirectory } from "./model-chain.js";
 export { type PeftLoraConfig, peftConfigJson, readPeftConfig } from "./peft-config.js";

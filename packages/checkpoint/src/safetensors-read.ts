@@ -22,6 +22,8 @@ export interface SafetensorsFile {
   readFloat32(name: string): Float32Array;
   /** The same in parts, `at` being the index of a part's first element; a part is overwritten by the next. */
   eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void;
+  /** The same for reading several tensors in step: parts are equally long in every file, but for a tensor's last. */
+  float32Parts(name: string): Iterable<Float32Array>;
   /** F64, F32, F16 and BF16, all exactly. */
   readFloat64(name: string): Float64Array;
   /** I32, I16, I8, U16, U8, BOOL; I64, U32 and U64 where all values fit. */
@@ -99,24 +101,31 @@ class OpenFile implements SafetensorsFile {
   }
 
   eachFloat32(name: string, store: (part: Float32Array, at: number) => void): void {
+    let at = 0;
+    for (const part of this.float32Parts(name)) {
+      store(part, at);
+      at += part.length;
+    }
+  }
+
+  *float32Parts(name: string): Generator<Float32Array> {
     const info = this.info(name);
-    if (info.dtype === "F32") this.#convert(info, Float32Array, store);
+    if (info.dtype === "F32") yield* this.#parts(info, Float32Array);
     else if (info.dtype === "F64")
-      this.#convert(info, Float64Array, (part, at) => store(Float32Array.from(part), at));
-    else this.#widen(name, info, store);
+      for (const part of this.#parts(info, Float64Array)) yield new Float32Array(part);
+    else yield* this.#widened(name, info);
   }
 
   readFloat64(name: string): Float64Array {
     const info = this.info(name);
     const values = new Float64Array(elementCount(info.shape));
     if (info.dtype === "F64") this.#read(info.begin, values);
-    else if (info.dtype === "F32") this.#convert(info, Float32Array, (part, at) => values.set(part, at));
-    else this.#widen(name, info, (part, at) => values.set(part, at));
+    else this.eachFloat32(name, (part, at) => values.set(part, at));
     return values;
   }
 
   /** Halves in chunks, as float32. */
-  #widen(name: string, info: TensorInfo, store: (part: Float32Array, at: number) => void): void {
+  *#widened(name: string, info: TensorInfo): Generator<Float32Array> {
     const widen = WIDEN[info.dtype];
     if (widen === undefined) {
       throw new Error(
@@ -124,11 +133,11 @@ class OpenFile implements SafetensorsFile {
       );
     }
     const wide = new Float32Array(Math.min(CHUNK_ELEMENTS, elementCount(info.shape)));
-    this.#convert(info, Uint16Array, (part, at) => {
+    for (const part of this.#parts(info, Uint16Array)) {
       const target = wide.subarray(0, part.length);
       widen(part, target);
-      store(target, at);
-    });
+      yield target;
+    }
   }
 
   readInt32(name: string): Int32Array {
@@ -138,15 +147,16 @@ class OpenFile implements SafetensorsFile {
     if (array === undefined) {
       throw new Error(`${this.path}: tensor "${name}" is ${info.dtype}, needed is a type of integers`);
     }
-    this.#convert<IntegerArray>(info, array, (part, at) => {
-      for (let i = 0; i < part.length; i++) {
+    let at = 0;
+    for (const part of this.#parts<IntegerArray>(info, array)) {
+      for (let i = 0; i < part.length; i++, at++) {
         const value = Number(part[i]);
-        values[at + i] = value;
-        if (values[at + i] !== value) {
+        values[at] = value;
+        if (values[at] !== value) {
           throw new Error(`${this.path}: tensor "${name}" holds ${part[i]}, which does not fit 32 bits`);
         }
       }
-    });
+    }
     return values;
   }
 
@@ -158,17 +168,16 @@ class OpenFile implements SafetensorsFile {
   }
 
   /** Reads a tensor in chunks of the file's own type, one after another into the same array. */
-  #convert<A extends NodeJS.ArrayBufferView & { length: number; subarray(begin: number, end: number): A }>(
+  *#parts<A extends NodeJS.ArrayBufferView & { length: number; subarray(begin: number, end: number): A }>(
     { dtype, shape, begin }: TensorInfo,
     FileArray: new (length: number) => A,
-    store: (part: A, at: number) => void,
-  ): void {
+  ): Generator<A> {
     const count = elementCount(shape);
     const chunk = new FileArray(Math.min(CHUNK_ELEMENTS, count));
     for (let at = 0; at < count; at += CHUNK_ELEMENTS) {
       const part = chunk.subarray(0, Math.min(CHUNK_ELEMENTS, count - at));
       this.#read(begin + at * DTYPE_BYTES[dtype], part);
-      store(part, at);
+      yield part;
     }
   }
 

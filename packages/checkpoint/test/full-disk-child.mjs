@@ -1,10 +1,12 @@
 // Runs on a file system of 1 MiB, given as the argument; prints what happened as JSON.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   MetricsFile,
+  mergeModels,
   RunDirectory,
   saveModelDirectory,
   writeFileAtomic,
@@ -33,6 +35,12 @@ attempt("model", () => saveModelDirectory(model, { config: {}, tensors: [tensor(
 attempt("safetensors", () => writeSafetensors(safetensors, [tensor(300_000)]));
 attempt("file", () => writeFileAtomic(note, "x".repeat(1_500_000)));
 attempt("metrics", () => metrics.append({ text: "x".repeat(1_500_000) }));
+// models to merge lie elsewhere
+const elsewhere = mkdtempSync(join(tmpdir(), "outright-full-disk-"));
+const models = ["a", "b"].map((name) => join(elsewhere, name));
+for (const large of models) saveModelDirectory(large, { config: {}, tensors: [tensor(300_000)] });
+attempt("merge", () => mergeModels({ models, alpha: 0.5, out: join(disk, "merged") }));
+rmSync(elsewhere, { recursive: true });
 results.latest = run.latestCheckpoint();
 
 // Full to the last byte, then with space again.

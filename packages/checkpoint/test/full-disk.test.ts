@@ -40,6 +40,7 @@ describe.skipIf(!canMount)(name, () => {
     model: "model (needs 12000",
     safetensors: "t.safetensors (needs 12000",
     file: "note.txt (needs 1500000 bytes)",
+    merge: "model (needs 1200000 bytes)",
     metrics: "a line of metrics (needs",
   };
   for (const [attempt, says] of Object.entries(attempts)) {

@@ -5,6 +5,7 @@ import { addDoctor } from "./program/doctor.js";
 import { addExport } from "./program/export.js";
 import { addGenerate } from "./program/generate.js";
 import { addInit } from "./program/init.js";
+import { addMerge } from "./program/merge.js";
 import { addOptima } from "./program/optima.js";
 import { examples, type Outcome } from "./program/options.js";
 import { addPlan } from "./program/plan.js";
@@ -53,6 +54,7 @@ export function buildProgram(output: Output): Program {
   addScore(program, output);
   addGenerate(program, output);
   addExport(program, output);
+  addMerge(program, output);
   addPreview(program, output);
   addReport(program, output);
   addDoctor(program, output, outcome);

@@ -49,6 +49,7 @@ const OPTIONS: Record<string, string[]> = {
     "--threads",
     "--json",
   ],
+  merge: ["--models", "--alpha", "--block-alpha", "--weights", "--out", "--dtype", "--allow", "--json"],
   generate: [
     "--model",
     "--adapter",
