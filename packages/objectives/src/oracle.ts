@@ -1,4 +1,5 @@
 /** The same losses in plain float64 TypeScript: the slow, clear version that the kernels are tested against. */
+import { logSigmoid } from "./logistic.js";
 import { type SftNormalisation, sftWeights } from "./sft.js";
 
 export interface OracleLoss {
@@ -17,11 +18,6 @@ export function sftOracle(
   let loss = 0;
   for (let n = 0; n < weights.length; n++) loss -= (weights[n] ?? 0) * (logp[n] ?? 0);
   return { loss, g: Float64Array.from(weights, (w) => -w) };
-}
-
-/** log σ(m), without overflow for any m. */
-export function logSigmoid(m: number): number {
-  return Math.min(m, 0) - Math.log1p(Math.exp(-Math.abs(m)));
 }
 
 export function dpoOracle(
