@@ -3,9 +3,11 @@ import { csvHref, toCsv } from "./csv.js";
 import { escape } from "./escape.js";
 import { describePolicy, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
-import { DARK, LIGHT, type Look } from "./look.js";
+import type { Look } from "./look.js";
+import { pictureHtml } from "./picture.js";
 import type { Run } from "./run.js";
 import { swatch } from "./swatch.js";
+import { DARK_THEME, declarations, LIGHT_THEME } from "./theme.js";
 
 export interface PageInput {
   title: string;
@@ -73,15 +75,17 @@ function section(figure: Figure): string {
       ? ""
       : `<a class="csv" download="${figure.id}.csv" href="${csvHref(toCsv(figure.csv.header, figure.csv.rows))}">CSV</a>`;
   const content =
-    figure.missing === undefined ? figure.html : `<p class="missing">${escape(figure.missing)}</p>`;
+    figure.missing !== undefined
+      ? `<p class="missing">${escape(figure.missing)}</p>`
+      : figure.picture === undefined
+        ? (figure.html ?? "")
+        : pictureHtml(figure.picture) + (figure.html ?? "");
   return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}<figcaption>${escape(figure.caption)}</figcaption></figure></section>`;
 }
 
-const variables = (colors: string[]): string => colors.map((color, i) => `--run${i}:${color}`).join(";");
-
 const CSS = `
-:root{--paper:#fff;--ink:#1b1f24;--muted:#5c6570;--faint:#d9dee4;--lane:#eef1f4;--panel:#f7f8fa;--bar:#0072b21c;--good:#00694c;--bad:#b84600;--alarm:#c62828;--alarm-paper:#fdecea;--objective0:#7fb2dc;--objective1:#8a2b0c;--objective2:#5d9c59;--objective3:#3d2c6b;${variables(LIGHT)}}
-@media (prefers-color-scheme:dark){:root{--paper:#14171b;--ink:#e6e9ed;--muted:#9aa4af;--faint:#343b44;--lane:#20252b;--panel:#1b2026;--bar:#63b8f226;--good:#46d3a5;--bad:#ff9a5c;--alarm:#ff7b72;--alarm-paper:#3a1d1d;--objective0:#3f86bd;--objective1:#ffb38a;--objective2:#a6dba0;--objective3:#b9a7ee;${variables(DARK)}}}
+:root{${declarations(LIGHT_THEME)}}
+@media (prefers-color-scheme:dark){:root{${declarations(DARK_THEME)}}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:28px 24px 40px;max-width:1120px;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 h1{font-size:28px;line-height:1.2;margin:0 0 4px}
@@ -91,9 +95,8 @@ h4{font-size:13px;margin:12px 0 4px;color:var(--muted)}
 .lead{margin:0 0 16px;color:var(--muted)}
 figure{margin:0}
 figcaption{color:var(--muted);font-size:13.5px;max-width:80ch;margin-top:8px}
-.chart{--plot-background:var(--paper);display:block;max-width:100%;height:auto;overflow:visible;font-size:11px}
+.chart{--plot-background:var(--paper);display:block;max-width:100%;height:auto;overflow:visible;}
 .chart text{white-space:pre}
-.chart [aria-label$="grid"]{stroke:var(--faint);stroke-opacity:1}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:18px 24px}
 .grid.three{grid-template-columns:repeat(auto-fit,minmax(min(100%,290px),1fr))}
 .key{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:8px 26px}
