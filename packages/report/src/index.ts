@@ -4,3 +4,5 @@ export { standaloneSvg } from "./export/svg-file.js";
 export { type ReportFigure, type ReportOptions, type ReportResult, renderReport } from "./report.js";
 export { parseResults, type Results, type ResultsColumn, type ResultsRow } from "./results.js";
 export { type EvalRow, type Run, readRun, type StepRow } from "./run.js";
+export { isSweep } from "./sweep/read.js";
+export { renderSweepReport, type SweepReportOptions } from "./sweep-report.js";

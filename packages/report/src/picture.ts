@@ -58,6 +58,23 @@ export function pictureSvg({ columns, cells }: Picture, title: string, descripti
   );
 }
 
+/** Charts of equal height beside one another as one, which shrinks as a whole. */
+export function sideBySide(label: string, charts: string[]): string {
+  const sizes = charts.map(sizeOf);
+  const width = sizes.reduce((sum, size) => sum + size.width, 0);
+  const height = Math.max(...sizes.map((size) => size.height));
+  let x = 0;
+  const groups = charts.map((chart, i) => {
+    const at = x;
+    x += sizes[i]!.width;
+    return `<g transform="translate(${at},0)"${inherited(chart)}>${inner(chart)}</g>`;
+  });
+  return (
+    `<svg class="chart" xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
+    `fill="currentColor" font-family="system-ui, sans-serif" font-size="11" role="img" aria-label="${escape(label)}">${groups.join("")}</svg>`
+  );
+}
+
 function layCell({ title, warning, charts }: PictureCell): { svg: string; width: number; height: number } {
   const sizes = charts.map(sizeOf);
   const width = Math.max(0, ...sizes.map((size) => size.width));

@@ -14,6 +14,7 @@ import { page } from "./page.js";
 import { replaceFile } from "./replace-file.js";
 import { readResults } from "./results.js";
 import { nameRuns, type Run, readRun } from "./run.js";
+import { lead, runEntry } from "./run-key.js";
 import { logpSeries } from "./series.js";
 import { summarize } from "./summary.js";
 import { chosenFalls } from "./warnings.js";
@@ -74,7 +75,15 @@ export async function renderReport(options: ReportOptions): Promise<ReportResult
   const title =
     options.title ??
     (results?.title || (runs.length === 1 ? `Run ${runs[0]!.name}` : `${runs.length} runs compared`));
-  const html = page({ title, warnings, figures, ...input });
+  const html = page({
+    title,
+    lead: [lead(runs)],
+    key: runs.map((run) => runEntry(run, input.looks.get(run)!)),
+    keyLabel: "Runs and how they are drawn",
+    warnings,
+    figures,
+    footer: "Made by Outright from the files that the runs wrote.",
+  });
   await replaceFile(options.out, html);
   return reportResult(options.out, html, figures, warnings, options.figures);
 }
