@@ -33,6 +33,11 @@ export function chart(label: string, options: Options): string {
   const svg = Plot.plot({ className: "chart", ...options, document } as Options) as unknown as Element;
   for (const style of svg.querySelectorAll("style")) style.remove();
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  svg.setAttribute("font-size", "11");
+  for (const grid of svg.querySelectorAll('[aria-label$="grid"]')) {
+    grid.setAttribute("stroke", "var(--faint)");
+    grid.setAttribute("stroke-opacity", "1");
+  }
   if (label === "") svg.setAttribute("aria-hidden", "true");
   else {
     svg.setAttribute("role", "img");

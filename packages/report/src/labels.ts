@@ -74,6 +74,54 @@ export function placeLabels(
   });
 }
 
+/** The box that a name takes at its place. */
+export function labelBox(anchor: Anchor, { dx, dy, align }: Placed): Bounds {
+  const width = anchor.text.length * CHARACTER;
+  return textBox(anchor.text, align === "start" ? anchor.x + dx : anchor.x + dx - width, anchor.y + dy);
+}
+
+/**
+ * Short notes close to their points, each where it covers nothing; where no place is free, none.
+ * @param keepFree points that no note may cover
+ */
+export function placeNotes(
+  anchors: Anchor[],
+  bounds: Bounds,
+  keepFree: { x: number; y: number }[],
+  blocked: Bounds[],
+): (Placed | undefined)[] {
+  const taken = [...blocked];
+  const places: Placed[] = [9, 15].flatMap((far) =>
+    [
+      [1, -1],
+      [1, 1],
+      [-1, -1],
+      [-1, 1],
+      [0.1, -1.3],
+      [0.1, 1.3],
+      [1.1, 0],
+      [-1.1, 0],
+    ].map(([x, y]) => ({
+      dx: x! * far,
+      dy: y! * far,
+      align: x! < 0 ? ("end" as const) : ("start" as const),
+    })),
+  );
+  return anchors.map((anchor) => {
+    const place = places.find((p) => {
+      const box = labelBox(anchor, p);
+      const isWithin =
+        box.left >= bounds.left &&
+        box.right <= bounds.right &&
+        box.top >= bounds.top &&
+        box.bottom <= bounds.bottom;
+      return isWithin && !taken.some((o) => overlap(box, o)) && !keepFree.some((q) => inside(q, box, 2));
+    });
+    if (place !== undefined) taken.push(labelBox(anchor, place));
+    return place;
+  });
+}
+
 /** The box that a text of one line takes, from its left end and its middle height. */
 export function textBox(text: string, left: number, middle: number): Bounds {
   return { left, right: left + text.length * CHARACTER, top: middle - LINE / 2, bottom: middle + LINE / 2 };

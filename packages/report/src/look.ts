@@ -9,13 +9,14 @@ export interface Look {
   color: string;
   /** SVG stroke-dasharray; "none" for a full line */
   dash: string;
-  symbol: (typeof SYMBOLS)[number];
+  symbol: (typeof SYMBOLS)[number] | (typeof FURTHER)[number];
 }
 
 export const LIGHT = ["#0072b2", "#c84e00", "#00805e", "#a3478a", "#8f6400", "#3d3d3d", "#2d8bc0", "#b8323c"];
 export const DARK = ["#63b8f2", "#ff9a5c", "#46d3a5", "#e596cb", "#f0c452", "#d8d8d8", "#a5dcff", "#ff8d8d"];
 const DASHES = ["none", "7 3", "2 3", "9 3 2 3", "14 4", "5 2 2 2 2 2", "4 6"];
 const SYMBOLS = ["circle", "square", "triangle", "diamond", "star", "cross", "wye"] as const;
+const FURTHER = ["triangle2", "hexagon"] as const;
 
 /** Eight colours against seven dashes and symbols: 56 different looks before one returns. */
 export function look(index: number): Look {

@@ -1,21 +1,28 @@
 /** The page around the figures: one file, nothing loaded from elsewhere, light and dark. */
 import { csvHref, toCsv } from "./csv.js";
 import { escape } from "./escape.js";
-import { describePolicy, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
-import { DARK, LIGHT, type Look } from "./look.js";
-import type { Run } from "./run.js";
+import { hatchDefinitions } from "./hatch.js";
+import type { Look } from "./look.js";
+import { pictureHtml } from "./picture.js";
 import { swatch } from "./swatch.js";
+import { DARK_THEME, declarations, LIGHT_THEME } from "./theme.js";
 
 export interface PageInput {
   title: string;
-  runs: Run[];
-  looks: Map<Run, Look>;
+  /** lines under the title; plain text */
+  lead: string[];
+  /** entries of the key, see `keyEntry` */
+  key: string[];
+  keyLabel: string;
   warnings: string[];
   figures: Figure[];
+  footer: string;
 }
 
-export function page({ title, runs, looks, warnings, figures }: PageInput): string {
+export function page({ title, lead, key, keyLabel, warnings, figures, footer }: PageInput): string {
+  const main = figures.map(section).join("\n");
+  const hatches = hatchDefinitions(main);
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -28,43 +35,24 @@ export function page({ title, runs, looks, warnings, figures }: PageInput): stri
 <body>
 <header>
 <h1>${escape(title)}</h1>
-<p class="lead">${escape(lead(runs))}</p>
-<ul class="key" aria-label="Runs and how they are drawn">${runs.map((run) => keyEntry(run, looks.get(run)!)).join("")}</ul>
+${lead.map((line) => `<p class="lead">${escape(line)}</p>`).join("")}
+<ul class="key" aria-label="${escape(keyLabel)}">${key.join("")}</ul>
 ${warnings.length > 0 ? `<div class="warning" role="note"><b>▲ ${warnings.length === 1 ? "One thing" : `${warnings.length} things`} to look at</b><ul>${warnings.map((w) => `<li>${escape(w)}</li>`).join("")}</ul></div>` : ""}
 </header>
 <main>
-${figures.map(section).join("\n")}
+${hatches === "" ? "" : `<svg class="hatches" width="0" height="0" aria-hidden="true"><defs>${hatches}</defs></svg>`}
+${main}
 </main>
-<footer>Made by Outright from the files that the runs wrote. This page loads nothing from elsewhere.</footer>
+<footer>${escape(footer)} This page loads nothing from elsewhere.</footer>
 <script>${SORT}</script>
 </body>
 </html>
 `;
 }
 
-function lead(runs: Run[]): string {
-  const models = [...new Set(runs.map((run) => run.model).filter(Boolean))];
-  const sizes = [...new Set(runs.map((run) => run.parameters).filter(Number.isFinite))];
-  const devices = [...new Set(runs.map((run) => run.device).filter(Boolean))];
-  return [
-    `${runs.length} ${runs.length === 1 ? "run" : "runs"}`,
-    models.length === 1
-      ? `from ${models[0]!.split(/[\\/]/).filter(Boolean).slice(-2).join("/")}`
-      : models.length > 1
-        ? `from ${models.length} models`
-        : "",
-    sizes.length === 1 ? `${sizes[0]!.toLocaleString("en-US")} parameters` : "",
-    devices.length > 0 ? `on ${devices.join(", ")}` : "",
-  ]
-    .filter(Boolean)
-    .join(" · ");
-}
-
-function keyEntry(run: Run, look: Look): string {
-  const about = [describePolicy(run.policy), run.end?.reason === "finished" ? "" : status(run)]
-    .filter(Boolean)
-    .join(" · ");
-  return `<li>${swatch(look)}<span><b>${escape(run.name)}</b>${about ? `<small>${escape(about)}</small>` : ""}</span></li>`;
+/** An entry of the key: how something is drawn, its name, and a few words. */
+export function keyEntry(name: string, about: string, look: Look): string {
+  return `<li>${swatch(look)}<span><b>${escape(name)}</b>${about ? `<small>${escape(about)}</small>` : ""}</span></li>`;
 }
 
 function section(figure: Figure): string {
@@ -73,30 +61,36 @@ function section(figure: Figure): string {
       ? ""
       : `<a class="csv" download="${figure.id}.csv" href="${csvHref(toCsv(figure.csv.header, figure.csv.rows))}">CSV</a>`;
   const content =
-    figure.missing === undefined ? figure.html : `<p class="missing">${escape(figure.missing)}</p>`;
+    figure.missing !== undefined
+      ? `<p class="missing">${escape(figure.missing)}</p>`
+      : figure.picture === undefined
+        ? (figure.html ?? "")
+        : pictureHtml(figure.picture) + (figure.html ?? "");
   return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}<figcaption>${escape(figure.caption)}</figcaption></figure></section>`;
 }
 
-const variables = (colors: string[]): string => colors.map((color, i) => `--run${i}:${color}`).join(";");
-
 const CSS = `
-:root{--paper:#fff;--ink:#1b1f24;--muted:#5c6570;--faint:#d9dee4;--lane:#eef1f4;--panel:#f7f8fa;--bar:#0072b21c;--good:#00694c;--bad:#b84600;--alarm:#c62828;--alarm-paper:#fdecea;--objective0:#7fb2dc;--objective1:#8a2b0c;--objective2:#5d9c59;--objective3:#3d2c6b;${variables(LIGHT)}}
-@media (prefers-color-scheme:dark){:root{--paper:#14171b;--ink:#e6e9ed;--muted:#9aa4af;--faint:#343b44;--lane:#20252b;--panel:#1b2026;--bar:#63b8f226;--good:#46d3a5;--bad:#ff9a5c;--alarm:#ff7b72;--alarm-paper:#3a1d1d;--objective0:#3f86bd;--objective1:#ffb38a;--objective2:#a6dba0;--objective3:#b9a7ee;${variables(DARK)}}}
+:root{${declarations(LIGHT_THEME)}}
+@media (prefers-color-scheme:dark){:root{${declarations(DARK_THEME)}}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:28px 24px 40px;max-width:1120px;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
 h1{font-size:28px;line-height:1.2;margin:0 0 4px}
 h2{font-size:19px;margin:44px 0 10px;border-top:1px solid var(--faint);padding-top:18px;display:flex;justify-content:space-between;align-items:baseline}
 h3{font-size:14px;margin:0 0 4px}
 h4{font-size:13px;margin:12px 0 4px;color:var(--muted)}
-.lead{margin:0 0 16px;color:var(--muted)}
+.lead{margin:0 0 6px;color:var(--muted)}
+.hatches{position:absolute}
+.answer p{margin:0 0 8px;font-size:17px;max-width:75ch}
+.words{text-align:left;white-space:normal}
+.narrow{width:auto}
+tfoot th,tfoot td{border-top:2px solid var(--ink);font-weight:600}
 figure{margin:0}
 figcaption{color:var(--muted);font-size:13.5px;max-width:80ch;margin-top:8px}
-.chart{--plot-background:var(--paper);display:block;max-width:100%;height:auto;overflow:visible;font-size:11px}
+.chart{--plot-background:var(--paper);display:block;max-width:100%;height:auto;overflow:visible;}
 .chart text{white-space:pre}
-.chart [aria-label$="grid"]{stroke:var(--faint);stroke-opacity:1}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,440px),1fr));gap:18px 24px}
 .grid.three{grid-template-columns:repeat(auto-fit,minmax(min(100%,290px),1fr))}
-.key{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:8px 26px}
+.key{list-style:none;margin:14px 0 0;padding:0;display:flex;flex-wrap:wrap;gap:8px 26px}
 .key li{display:flex;gap:8px;align-items:center}
 small{display:block;color:var(--muted);font-weight:400;font-size:12.5px;line-height:1.3}
 .warning{border-left:4px solid var(--alarm);background:var(--alarm-paper);padding:8px 14px;margin:14px 0;border-radius:3px;font-size:14px}

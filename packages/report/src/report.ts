@@ -1,6 +1,5 @@
 /** From run directories to one HTML file. */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { writeFigures } from "./export/files.js";
 import { shareOptima, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
 import { gaps } from "./figures/gaps.js";
@@ -12,8 +11,10 @@ import { settings } from "./figures/settings.js";
 import { table } from "./figures/table.js";
 import { looks } from "./look.js";
 import { page } from "./page.js";
+import { replaceFile } from "./replace-file.js";
 import { readResults } from "./results.js";
 import { nameRuns, type Run, readRun } from "./run.js";
+import { lead, runEntry } from "./run-key.js";
 import { logpSeries } from "./series.js";
 import { summarize } from "./summary.js";
 import { chosenFalls } from "./warnings.js";
@@ -26,6 +27,8 @@ export interface ReportOptions {
   title?: string;
   /** a results.json whose table takes the place of the one made from the runs */
   summary?: string;
+  /** a directory for every figure as SVG, PNG and CSV; absent: none is written */
+  figures?: string;
 }
 
 export interface ReportFigure {
@@ -43,6 +46,8 @@ export interface ReportResult {
   /** what the page warns of, one line each */
   warnings: string[];
   bytes: number;
+  /** pictures and tables that were written beside the page */
+  files: string[];
 }
 
 /**
@@ -70,18 +75,39 @@ export async function renderReport(options: ReportOptions): Promise<ReportResult
   const title =
     options.title ??
     (results?.title || (runs.length === 1 ? `Run ${runs[0]!.name}` : `${runs.length} runs compared`));
-  const html = page({ title, warnings, figures, ...input });
+  const html = page({
+    title,
+    lead: [lead(runs)],
+    key: runs.map((run) => runEntry(run, input.looks.get(run)!)),
+    keyLabel: "Runs and how they are drawn",
+    warnings,
+    figures,
+    footer: "Made by Outright from the files that the runs wrote.",
+  });
   await replaceFile(options.out, html);
+  return reportResult(options.out, html, figures, warnings, options.figures);
+}
+
+/** Writes the figures' files where they are asked for, and tells what there is. */
+export async function reportResult(
+  path: string,
+  html: string,
+  figures: Figure[],
+  warnings: string[],
+  dir: string | undefined,
+): Promise<ReportResult> {
+  const { files, notes } = dir === undefined ? { files: [], notes: [] } : await writeFigures(figures, dir);
   return {
-    path: options.out,
+    path,
     figures: figures.map(({ id, title: name, missing, csv }) => ({
       id,
       title: name,
       drawn: missing === undefined,
       rows: csv.rows.length,
     })),
-    warnings,
+    warnings: [...warnings, ...notes],
     bytes: Buffer.byteLength(html),
+    files,
   };
 }
 
@@ -98,22 +124,4 @@ function warningsOf(run: Run): string[] {
   const falls = series === undefined ? undefined : chosenFalls(series);
   if (falls !== undefined) out.push(`${run.name}, chosen falls. ${tell(falls)}`);
   return out;
-}
-
-/**
- * Written beside and renamed, so that a reader never sees half a page. A run's directory knows such names: what a killed
- * process left goes when it is next opened.
- */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const partial = join(dirname(path), `.${basename(path)}.outright-tmp-${process.pid}`);
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(partial, text);
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw new Error(
-      `${path}: the report cannot be written (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
-    );
-  }
 }

@@ -34,6 +34,10 @@ export interface EvalRow {
   logps: Record<string, Logps>;
   margins: Record<string, number>;
   accuracies: Record<string, number>;
+  /** KL of the base model from the trained one on some text, nats per token, by the text's name */
+  kls: Record<string, number>;
+  /** the same losses on a fixed slice of training rows, where the run measures them */
+  train?: { losses: Record<string, number>; idealDistance: number };
 }
 
 export interface Run {
@@ -192,6 +196,7 @@ function readEval(event: Json, evals: Map<number, EvalRow>, run: Run): void {
   for (const name of Object.keys(losses)) addObjective(run, name);
   const gaps = numbers(event["gaps"]);
   const rewards = Object.entries(record(event["rewards"]));
+  const train = record(event["train"]);
   evals.set(step, {
     step,
     losses,
@@ -202,6 +207,10 @@ function readEval(event: Json, evals: Map<number, EvalRow>, run: Run): void {
     ),
     margins: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["margin"])])),
     accuracies: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["accuracy"])])),
+    kls: numbers(event["kl"]),
+    ...(event["train"] == null
+      ? {}
+      : { train: { losses: numbers(train["losses"]), idealDistance: number(train["idealDistance"]) } }),
   });
 }
 

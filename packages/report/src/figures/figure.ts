@@ -1,6 +1,7 @@
 /** What every figure hands to the page. */
 import type { Cell } from "../csv.js";
 import type { Look } from "../look.js";
+import type { Picture } from "../picture.js";
 import type { Run } from "../run.js";
 
 export interface Figure {
@@ -9,8 +10,10 @@ export interface Figure {
   title: string;
   /** how to read it, one or two sentences; HTML-free text */
   caption: string;
-  /** safe HTML: SVG and a little markup; empty where the runs have nothing to draw */
-  html: string;
+  /** what is drawn; tables have none */
+  picture?: Picture;
+  /** safe HTML, under the picture where there is one */
+  html?: string;
   /** why there is nothing to draw */
   missing?: string;
   csv: { header: string[]; rows: Cell[][] };

@@ -11,7 +11,6 @@ export function gaps({ runs, looks }: FigureInput): Figure {
     title: "Gaps and ideal distance",
     caption:
       "Last held-out losses minus f*, the best known loss of each objective alone, and the distance √Σ gap² from the point where all are best. Shorter is better. Runs that were not told f* take it from the others here.",
-    html: "",
     csv: { header: ["run", "step", ...metrics], rows: [] },
   };
   const table = runs.flatMap((run) => {
@@ -72,5 +71,5 @@ export function gaps({ runs, looks }: FigureInput): Figure {
       ],
     });
   });
-  return { ...figure, html: `<div class="grid three">${panels.join("")}</div>` };
+  return { ...figure, picture: { columns: 3, cells: panels.map((panel) => ({ charts: [panel] })) } };
 }

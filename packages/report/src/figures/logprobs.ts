@@ -4,7 +4,6 @@
  */
 import * as Plot from "@observablehq/plot";
 import type { Cell } from "../csv.js";
-import { escape } from "../escape.js";
 import { lossLabel, planeAxes } from "../facts.js";
 import type { Look } from "../look.js";
 import { binned, heldOutLoss, logpSeries, trainingLoss } from "../series.js";
@@ -22,7 +21,6 @@ export function logprobs({ runs, looks }: FigureInput): Figure {
     title: "Chosen and rejected log-probs beside the SFT loss",
     caption:
       "Mean log-prob of a whole answer. Healthy preference training widens the distance between the two without letting the chosen one sink; shaded steps are where it sinks while the margin grows.",
-    html: "",
     csv: { header: ["run", "series", "from", "step", "value"], rows: [] },
   };
   const sft = planeAxes(runs)?.[0];
@@ -105,11 +103,13 @@ export function logprobs({ runs, looks }: FigureInput): Figure {
               under: warning === undefined ? [] : [shade(warning)],
             },
           );
-    const note =
-      warning === undefined ? "" : `<p class="warning"><b>▲ Chosen falls.</b> ${escape(tell(warning))}</p>`;
-    return `<div class="cell"><h3>${escape(run.name)}</h3>${note}${top}${bottom}</div>`;
+    return {
+      title: run.name,
+      ...(warning === undefined ? {} : { warning: `Chosen falls. ${tell(warning)}` }),
+      charts: bottom === "" ? [top] : [top, bottom],
+    };
   });
-  return { ...figure, html: `<div class="grid">${cells.join("")}</div>` };
+  return { ...figure, picture: { columns: 2, cells } };
 }
 
 const shade = (w: ChosenFalls): Plot.Markish =>

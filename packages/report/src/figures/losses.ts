@@ -1,6 +1,7 @@
 /** Losses over steps: for each objective a panel of held-out losses and one of training losses, all runs in each. */
 import type { Cell } from "../csv.js";
 import { allObjectives, lossLabel, optimaOf, title } from "../facts.js";
+import type { PictureCell } from "../picture.js";
 import { binned, heldOutLoss, MAX_POINTS, type Point, trainingLoss } from "../series.js";
 import { curvePanel } from "./curves.js";
 import { type Figure, type FigureInput, lossAxis } from "./figure.js";
@@ -10,11 +11,10 @@ export function losses({ runs, looks }: FigureInput): Figure {
     id: "losses",
     title: "Losses over steps",
     caption: `Left: held-out rows. Right: the batches a run trained on; a sequential run has no curve while the other objective trains. Runs of more than ${MAX_POINTS} steps are drawn as means over equal stretches.`,
-    html: "",
     csv: { header: ["objective", "on", "run", "step", "loss"], rows: [] },
   };
   const xDomain: [number, number] = [0, lastStep(runs)];
-  const panels: string[] = [];
+  const panels: PictureCell[] = [];
   for (const name of allObjectives(runs)) {
     const sides = [
       { on: "held out", dots: true, of: heldOutLoss },
@@ -34,7 +34,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
     const y = lossAxis([...values, ...optima]);
     for (const { on, curves } of sides) {
       if (curves.length === 0) {
-        panels.push(`<p class="missing">${title(name)}: no ${on} losses in these runs.</p>`);
+        panels.push({ title: `${title(name)}: no ${on} losses in these runs.`, charts: [] });
         continue;
       }
       figure.csv.rows.push(
@@ -42,19 +42,21 @@ export function losses({ runs, looks }: FigureInput): Figure {
           c.points.map((p): Cell[] => [name, on, c.name, p.step, Number(p.value.toPrecision(8))]),
         ),
       );
-      panels.push(
-        curvePanel(curves, {
-          label: `${title(name)} losses over steps, ${on}`,
-          xDomain,
-          y,
-          yLabel: `↑ ${lossLabel(runs, name)}, ${on}`,
-          optima,
-        }),
-      );
+      panels.push({
+        charts: [
+          curvePanel(curves, {
+            label: `${title(name)} losses over steps, ${on}`,
+            xDomain,
+            y,
+            yLabel: `↑ ${lossLabel(runs, name)}, ${on}`,
+            optima,
+          }),
+        ],
+      });
     }
   }
   if (figure.csv.rows.length === 0) return { ...figure, missing: "These runs have no losses yet." };
-  return { ...figure, html: `<div class="grid">${panels.join("")}</div>` };
+  return { ...figure, picture: { columns: 2, cells: panels } };
 }
 
 export const lastStep = (runs: FigureInput["runs"]): number =>

@@ -18,7 +18,6 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
     title: "Which objective trained when",
     caption:
       "One lane per objective; a bar where it trained. A bar's height is the objective's share of the update, so lanes that are all half high are an even mixture at every step. Right: steps in which the objective took part.",
-    html: "",
     csv: { header: ["run", "objective", "after step", "to step", "share"], rows: [] },
   };
   const told = runs.filter((run) => run.steps.length > 0);
@@ -77,7 +76,7 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
       );
     }
   }
-  figure.html = chart("Which objective trained at which step, for each run", {
+  const drawn = chart("Which objective trained at which step, for each run", {
     width: WIDE,
     height,
     marginLeft: longest * 6.6 + laneNames * 6.6 + 30,
@@ -88,5 +87,5 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
     y: { domain: [0, perRun * told.length], range: [10, 10 + perRun * told.length], axis: null },
     marks,
   });
-  return figure;
+  return { ...figure, picture: { columns: 1, cells: [{ charts: [drawn] }] } };
 }
