@@ -74,9 +74,16 @@ export async function sweepCommand(
 
 /** The numbers are written: a report that fails is worth a warning, no more. */
 async function writeReport(out: string, view: SweepView): Promise<string | null> {
-  void out;
-  void view;
-  return null;
+  try {
+    // loaded only now: charts take longer to load than a sweep to start
+    const { renderSweepReport } = await import("@outright/report");
+    const { path, warnings } = await renderSweepReport({ dir: out });
+    for (const warning of warnings) view.warn(warning);
+    return path;
+  } catch (error) {
+    view.warn(`no report was written: ${(error as Error).message}`);
+    return null;
+  }
 }
 
 function listRuns(sweep: SweepConfig, isJson: boolean, output: Output): number {
