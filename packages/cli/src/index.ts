@@ -1,5 +1,20 @@
 /** outright: post-train language models on several objectives at once. The library; the command is main.ts. */
-export { type ReportOptions, renderReport } from "@outright/report";
+export {
+  type ReportOptions,
+  renderReport,
+  renderSweepReport,
+  type SweepReportOptions,
+} from "@outright/report";
+export {
+  loadSweep,
+  runOptima,
+  runSweep,
+  type SweepConfig,
+  type SweepEvent,
+  type SweepResult,
+  type SweepRow,
+  type SweepSummary,
+} from "@outright/sweep";
 export {
   ConfigError,
   type ConfigProblem,
@@ -20,4 +35,6 @@ export {
   type TrainEvent,
   type TrainResult,
 } from "@outright/trainer";
+export { type BaseShape, writeBaseDirectory } from "./blank-model/blank-model.js";
+export { type TrainedTokenizer, trainTokenizer } from "./blank-model/tokenizer-maker.js";
 export { type TrainOptions, train } from "./train.js";

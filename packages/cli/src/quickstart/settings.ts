@@ -1,5 +1,5 @@
 /** Everything that decides the numbers of a quickstart. Kept beside its results, so that none are mixed up. */
-import { BASE_SHAPE, type BaseShape } from "./base-model.js";
+import { BASE_SHAPE, type BaseShape } from "../blank-model/blank-model.js";
 import { BUDGET, type Budget } from "./plan.js";
 import { WORLD_DEFAULTS, type WorldOptions } from "./world.js";
 
@@ -35,7 +35,7 @@ function fastOnes(world: WorldOptions): Partial<Settings> {
   return {
     world: { ...world, documents: 300, rows: 160, pairs: 160, asked: { allowed: 10, forbidden: 10 } },
     vocabulary: 320,
-    shape: { hidden: 32, layers: 2, heads: 2, intermediate: 64 },
+    shape: { ...BASE_SHAPE, hidden: 32, layers: 2, heads: 2, intermediate: 64 },
     budget: {
       ...BUDGET,
       baseSteps: 30,

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "@outright/trainer";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { writeBaseDirectory } from "../../src/quickstart/base-model.js";
+import { writeBaseDirectory } from "../../src/blank-model/blank-model.js";
+import { trainTokenizer } from "../../src/blank-model/tokenizer-maker.js";
 import {
   BUDGET,
   baseRun,
@@ -15,7 +16,6 @@ import {
   singleRun,
 } from "../../src/quickstart/plan.js";
 import { makeResults, optimum, printTable } from "../../src/quickstart/table.js";
-import { trainTokenizer } from "../../src/quickstart/tokenizer-maker.js";
 import { makeWorld } from "../../src/quickstart/world.js";
 import { allTexts, writeWorld } from "../../src/quickstart/world-files.js";
 

@@ -8,16 +8,19 @@ import {
   baseConfig,
   countParameters,
   writeBaseDirectory,
-} from "../../src/quickstart/base-model.js";
+} from "../../src/blank-model/blank-model.js";
 import {
   BOS,
   byteAlphabet,
   EOS,
   tokenizerJson,
   trainTokenizer,
-} from "../../src/quickstart/tokenizer-maker.js";
+} from "../../src/blank-model/tokenizer-maker.js";
 import { makeWorld } from "../../src/quickstart/world.js";
 import { allTexts } from "../../src/quickstart/world-files.js";
+
+/** GPT-2's pre-tokenizer. */
+const PIECES = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
 const world = makeWorld();
 const texts = allTexts(world);
@@ -51,6 +54,31 @@ describe("trainTokenizer", () => {
     // nothing occurs twice: no merge is worth a token
     expect(trainTokenizer(["xyz"], 300).merges).toEqual([]);
     expect(() => trainTokenizer(["x"], 100)).toThrow("at least 258");
+  });
+
+  it("counts as it would by looking at all texts before each merge", () => {
+    const words = texts.flatMap((text) =>
+      [...text.matchAll(PIECES)].map(([piece]) => [...Buffer.from(piece)].map((byte) => byte + 2)),
+    );
+    const tokens = [BOS, EOS, ...byteAlphabet()];
+    const merges: [string, string][] = [];
+    while (merges.length < 100) {
+      const counts = new Map<number, number>();
+      for (const ids of words)
+        for (let i = 0; i + 1 < ids.length; i++) {
+          const key = (ids[i] as number) * 1000 + (ids[i + 1] as number);
+          counts.set(key, (counts.get(key) ?? 0) + 1);
+        }
+      const [best] = [...counts].reduce((a, b) => (b[1] > a[1] || (b[1] === a[1] && b[0] < a[0]) ? b : a));
+      const [left, right] = [Math.floor(best / 1000), best % 1000];
+      const parts: [string, string] = [tokens[left] as string, tokens[right] as string];
+      merges.push(parts);
+      for (const ids of words)
+        for (let i = 0; i + 1 < ids.length; i++)
+          if (ids[i] === left && ids[i + 1] === right) ids.splice(i, 2, tokens.length);
+      tokens.push(parts.join(""));
+    }
+    expect(trained.merges.slice(0, 100)).toEqual(merges);
   });
 
   it("has a character for each byte", () => {

@@ -1,4 +1,4 @@
-/** The quickstart's base model: a Llama small enough to be trained from nothing in well under a minute. */
+/** A model directory without weights, for `init: random`: a small Llama with a tokenizer of its own. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BOS, EOS, type TrainedTokenizer, writeTokenizer } from "./tokenizer-maker.js";
@@ -8,9 +8,12 @@ export interface BaseShape {
   layers: number;
   heads: number;
   intermediate: number;
+  /** longest text in tokens */
+  positions: number;
 }
 
-export const BASE_SHAPE: BaseShape = { hidden: 128, layers: 3, heads: 4, intermediate: 320 };
+/** Small enough to be trained from nothing in well under a minute. */
+export const BASE_SHAPE: BaseShape = { hidden: 128, layers: 3, heads: 4, intermediate: 320, positions: 256 };
 
 /** config.json of a Hugging Face LlamaForCausalLM with input and output embeddings shared. */
 export function baseConfig(
@@ -28,7 +31,7 @@ export function baseConfig(
     hidden_size: shape.hidden,
     initializer_range: 0.02,
     intermediate_size: shape.intermediate,
-    max_position_embeddings: 256,
+    max_position_embeddings: shape.positions,
     mlp_bias: false,
     num_attention_heads: shape.heads,
     num_hidden_layers: shape.layers,
@@ -62,5 +65,5 @@ export async function writeBaseDirectory(
     join(directory, "config.json"),
     `${JSON.stringify(baseConfig(tokenizer, shape), null, 2)}\n`,
   );
-  await writeTokenizer(directory, tokenizer);
+  await writeTokenizer(directory, tokenizer, shape.positions);
 }

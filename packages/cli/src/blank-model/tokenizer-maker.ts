@@ -44,30 +44,71 @@ export function trainTokenizer(texts: Iterable<string>, size: number): TrainedTo
     ids: [...Buffer.from(piece, "utf8")].map((byte) => byte + 2),
     count,
   }));
+  const pairs = new PairCounts(size);
+  for (const [index, { ids, count }] of words.entries()) pairs.add(ids, count, index);
 
   const merges: [string, string][] = [];
   while (tokens.length < size) {
-    const pairs = new Map<number, number>();
-    for (const { ids, count } of words) {
-      for (let i = 0; i + 1 < ids.length; i++) {
-        const key = ids[i]! * size + ids[i + 1]!;
-        pairs.set(key, (pairs.get(key) ?? 0) + count);
-      }
-    }
-    let best = -1;
-    let most = 1;
-    for (const [key, count] of pairs) {
-      if (count > most || (count === most && best >= 0 && key < best)) [best, most] = [key, count];
-    }
-    if (best < 0) break;
-    const [left, right] = [Math.floor(best / size), best % size];
+    const best = pairs.mostFrequent();
+    if (best === undefined) break;
+    const [left, right] = best;
     const id = tokens.length;
     tokens.push(tokens[left]! + tokens[right]!);
     vocabulary.set(tokens[id]!, id);
     merges.push([tokens[left]!, tokens[right]!]);
-    for (const word of words) word.ids = merge(word.ids, left, right, id);
+    for (const index of pairs.wordsWith(left, right)) {
+      const word = words[index]!;
+      pairs.add(word.ids, -word.count, index);
+      word.ids = merge(word.ids, left, right, id);
+      pairs.add(word.ids, word.count, index);
+    }
   }
   return { vocabulary, merges };
+}
+
+/** How often each pair of neighbours stands in the texts, kept up to date as words change. */
+class PairCounts {
+  readonly #size: number;
+  readonly #counts = new Map<number, number>();
+  /** words that have, or once had, the pair */
+  readonly #words = new Map<number, Set<number>>();
+
+  /** @param size more than any id */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** @param count of the word in the texts; negative to take it out */
+  add(ids: readonly number[], count: number, word: number): void {
+    for (let i = 0; i + 1 < ids.length; i++) {
+      const key = ids[i]! * this.#size + ids[i + 1]!;
+      const total = (this.#counts.get(key) ?? 0) + count;
+      if (total === 0) {
+        this.#counts.delete(key);
+        continue;
+      }
+      this.#counts.set(key, total);
+      const words = this.#words.get(key);
+      if (words === undefined) this.#words.set(key, new Set([word]));
+      else words.add(word);
+    }
+  }
+
+  /** Of equally frequent ones that with the lower ids; undefined where none stands twice. */
+  mostFrequent(): [left: number, right: number] | undefined {
+    let best = -1;
+    let most = 1;
+    for (const [key, count] of this.#counts)
+      if (count > most || (count === most && best >= 0 && key < best)) [best, most] = [key, count];
+    return best < 0 ? undefined : [Math.floor(best / this.#size), best % this.#size];
+  }
+
+  wordsWith(left: number, right: number): number[] {
+    const key = left * this.#size + right;
+    const words = [...(this.#words.get(key) ?? [])];
+    this.#words.delete(key);
+    return words;
+  }
 }
 
 function merge(ids: number[], left: number, right: number, id: number): number[] {
@@ -123,8 +164,15 @@ export function tokenizerJson({ vocabulary, merges }: TrainedTokenizer): object 
   };
 }
 
-/** Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json into an existing directory. */
-export async function writeTokenizer(directory: string, tokenizer: TrainedTokenizer): Promise<void> {
+/**
+ * Writes tokenizer.json, tokenizer_config.json and special_tokens_map.json into an existing directory.
+ * @param positions longest text in tokens that the model takes
+ */
+export async function writeTokenizer(
+  directory: string,
+  tokenizer: TrainedTokenizer,
+  positions: number,
+): Promise<void> {
   const files: Record<string, object> = {
     "tokenizer.json": tokenizerJson(tokenizer),
     "tokenizer_config.json": {
@@ -135,7 +183,7 @@ export async function writeTokenizer(directory: string, tokenizer: TrainedTokeni
       add_eos_token: false,
       clean_up_tokenization_spaces: false,
       model_input_names: ["input_ids", "attention_mask"],
-      model_max_length: 256,
+      model_max_length: positions,
     },
     "special_tokens_map.json": { bos_token: BOS, eos_token: EOS },
   };

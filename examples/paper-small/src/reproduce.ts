@@ -1,0 +1,39 @@
+/**
+ * The whole comparison, as four commands that anyone could type: prepare, train the base, sweep, report. It may be stopped or killed at
+ * any moment; the same command goes on.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { prepare } from "./prepare.js";
+
+const HERE = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const data = process.argv[2] ?? process.env.OUTRIGHT_TEST_DATA;
+if (data === undefined) {
+  console.error(
+    "usage: pnpm start DATA, where DATA is a folder with alpaca_gpt4/, hh_rlhf/ and text/ (see README.md)",
+  );
+  process.exit(1);
+}
+
+/** Runs `outright` with its words on this terminal, and ends where it ends. */
+function outright(...args: string[]): void {
+  const bin = join(dirname(createRequire(import.meta.url).resolve("outright")), "../bin/outright.mjs");
+  console.log(`\n$ npx outright ${args.join(" ")}`);
+  const { status, signal } = spawnSync(process.execPath, [bin, ...args], { stdio: "inherit", cwd: HERE });
+  if (signal !== null || status !== 0) process.exit(status ?? 1);
+}
+
+try {
+  // Ctrl-C reaches the command too, which saves; this process waits for it
+  process.on("SIGINT", () => {});
+  await prepare(data, join(HERE, "work"));
+} catch (error) {
+  console.error((error as Error).message);
+  process.exit(1);
+}
+if (!existsSync(join(HERE, "work/base/model/config.json"))) outright("train", "base.yaml", "--resume");
+outright("sweep", "sweep.yaml");
