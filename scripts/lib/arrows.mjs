@@ -12,7 +12,18 @@ export const ARROWS = {
   eval: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer"],
   sweep: ["data", "checkpoint", "trainer", "eval"],
   report: [],
-  cli: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer", "eval", "sweep", "report"],
+  cli: [
+    "tensor",
+    "models",
+    "objectives",
+    "policies",
+    "data",
+    "checkpoint",
+    "trainer",
+    "eval",
+    "sweep",
+    "report",
+  ],
 };
 
 /** These know nothing of files, processes or devices: no built-in module of Node at all. */
