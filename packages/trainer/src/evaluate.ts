@@ -36,6 +36,7 @@ export async function evaluateHeldOut(
     event.losses[objective.name] = result.loss;
     if (result.rewards !== undefined) event.rewards = { ...event.rewards, [objective.name]: result.rewards };
     if (result.logps !== undefined) event.logps = { ...event.logps, [objective.name]: result.logps };
+    if (result.nll !== undefined) event.nll = { ...event.nll, [objective.name]: result.nll };
   }
   if (Object.keys(event.losses).length === 0) return null;
   Object.assign(event, gapsOf(event.losses, optima));

@@ -3,8 +3,9 @@ import type { ExampleStream, Examples, PairExample, SftExample } from "@outright
 import type { LanguageModel } from "@outright/models";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";
-import { runDpoBatch } from "./dpo-batch.js";
+import type { Margins } from "./margins.js";
 import type { ObjectiveData } from "./objective-data.js";
+import { runPairBatch } from "./pair-batch.js";
 import type { ReferenceCache, ReferenceKey } from "./reference/cache.js";
 import { runSftBatch } from "./sft-batch.js";
 
@@ -88,7 +89,10 @@ export class DpoObjective implements Objective {
   readonly name: string;
   readonly stream: ExampleStream;
   readonly data: ObjectiveData<PairExample>;
-  readonly references: References;
+  /** null where the loss has no reference */
+  readonly references: References | null;
+  /** null but for losses that read them */
+  readonly margins: Margins | null;
   readonly #config: DpoObjectiveConfig;
 
   constructor(
@@ -96,13 +100,15 @@ export class DpoObjective implements Objective {
     config: DpoObjectiveConfig,
     data: ObjectiveData<PairExample>,
     stream: ExampleStream,
-    references: References,
+    references: References | null,
+    margins: Margins | null = null,
   ) {
     this.name = name;
     this.#config = config;
     this.data = data;
     this.stream = stream;
     this.references = references;
+    this.margins = margins;
   }
 
   nextRows(): number[] {
@@ -110,21 +116,32 @@ export class DpoObjective implements Objective {
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
-    const indices = take(this.stream, this.data, this.#config.batch, options.train);
-    const reference = this.references.train.lookUp(indices);
-    return runDpoBatch(model, pick(this.data.train, indices), reference, this.#config.beta, options);
+    return this.#run(
+      model,
+      "train",
+      take(this.stream, this.data, this.#config.batch, options.train),
+      options,
+    );
   }
 
   referenceKeys(): ReferenceKey[] {
+    if (this.references === null) return [];
     const { train, held } = this.references;
     return held === train ? [train.key] : [train.key, held.key];
   }
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
-    const indices = [...this.data.heldIndices];
-    if (indices.length === 0) return null;
-    const reference = this.references.held.lookUp(indices);
-    const options = { weight: 1, train: false, tokensPerMicroBatch };
-    return runDpoBatch(model, pick(this.data.held, indices), reference, this.#config.beta, options);
+    const rows = [...this.data.heldIndices];
+    if (rows.length === 0) return null;
+    return this.#run(model, "held", rows, { weight: 1, train: false, tokensPerMicroBatch });
+  }
+
+  #run(model: LanguageModel, file: "train" | "held", rows: number[], options: BatchOptions): BatchResult {
+    const quality = this.margins?.[file];
+    const facts = {
+      reference: this.references?.[file].lookUp(rows) ?? null,
+      quality: quality === undefined ? null : Float64Array.from(rows, (row) => quality[row] as number),
+    };
+    return runPairBatch(model, pick(this.data[file], rows), facts, this.#config, options);
   }
 }

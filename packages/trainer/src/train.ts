@@ -31,6 +31,7 @@ import {
 } from "./forecast/index.js";
 import { loadModel, modelIdentity } from "./load-model.js";
 import { saveAdapter, startLora } from "./lora.js";
+import { loadMargins } from "./margins.js";
 import { DpoObjective, type Objective, SftObjective } from "./objective.js";
 import { loadObjectiveData, type ObjectiveData, objectiveStream } from "./objective-data.js";
 import { openDevice } from "./open-device.js";
@@ -267,6 +268,10 @@ class Run {
         continue;
       }
       const pairs = data as ObjectiveData<PairExample>;
+      const margins = await loadMargins(objective, pairs, (stage, done, total) => {
+        if (this.#options.shouldStop?.() === true) throw new Stopped();
+        this.#emit({ type: "progress", stage, done, total });
+      });
       const references = await prepareReferences(objective, pairs, stream, planned[name] ?? 0, {
         config,
         device: this.#device,
@@ -280,7 +285,7 @@ class Run {
           if (await this.#shouldStop()) throw new Stopped();
         },
       });
-      objectives.push(new DpoObjective(name, objective, pairs, stream, references));
+      objectives.push(new DpoObjective(name, objective, pairs, stream, references, margins));
     }
     return objectives;
   }
@@ -346,6 +351,7 @@ class Run {
           name,
           {
             kind,
+            ...(kind === "dpo" ? { loss: config.objectives[name]?.loss ?? "" } : {}),
             data: config.objectives[name]?.data ?? "",
             rows: data.trainIndices.length,
             held: data.heldIndices.length,
