@@ -5,6 +5,7 @@
 import { counterRandom, ExampleStream, type Examples } from "@outright/data";
 import type { JsonConfig } from "@outright/models";
 import { createModel, type LanguageModel } from "@outright/models";
+import { completeLoss } from "@outright/objectives";
 import { createPolicy, type Decision, type Policy, type PolicyConfig } from "@outright/policies";
 import type { Device } from "@outright/tensor";
 import {
@@ -144,7 +145,7 @@ export class OverheadPair {
       ),
       new DpoObjective(
         "dpo",
-        { ...dpo, batch, loss: "sigmoid", beta: 0.1, reference: "initial", identicalPairs: "keep" },
+        { ...dpo, batch, ...completeLoss({ beta: 0.1 }), reference: "initial", identicalPairs: "keep" },
         objectiveData(rows.dpo),
         stream("dpo", rows.dpo.length),
         { train: references, held: references },

@@ -1,6 +1,7 @@
 export { largestId, loadDataset } from "./dataset.js";
 export { type Examples, type ExamplesOptions, openExamples } from "./examples.js";
 export { splitHoldout } from "./holdout.js";
+export { readMargins } from "./margins.js";
 export { packPairs, packSft } from "./packing.js";
 export { counterRandom, philox4x32, shuffled } from "./random.js";
 export { describeRow, hashFile, type ReadRow, readRows } from "./readers.js";

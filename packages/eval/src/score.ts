@@ -12,16 +12,18 @@ import {
   type PairExample,
   packPairs,
   packSft,
+  readMargins,
   type SftExample,
   type TemplateName,
   type Truncate,
 } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
-import { logSigmoid } from "@outright/objectives";
+import { type PreferenceLoss, pairLoss } from "@outright/objectives";
 import { type Device, scope, sequenceSums, Tensor } from "@outright/tensor";
 import { addAdapter, loadModel, microBatchTokens, openDevice, rowLogprobs } from "@outright/trainer";
+import { type ScoreLossOptions, scoreLoss } from "./score-loss.js";
 
-export interface ScoreOptions {
+export interface ScoreOptions extends ScoreLossOptions {
   /** a Hugging Face directory, or an adapter's, which then is merged into its base */
   model: string;
   /** an adapter directory in peft's format, added to `model` layer by layer, as in training */
@@ -30,10 +32,6 @@ export interface ScoreOptions {
   format: DataFormat;
   template?: TemplateName;
   boundary?: Boundary;
-  /** directory of the reference model, for pairs; without it margin and loss are left out */
-  reference?: string;
-  /** default 0.1 */
-  beta?: number;
   /** file written: one JSON object a row, then the summary */
   out: string;
   /** default: no limit */
@@ -61,16 +59,24 @@ export interface ScoreSummary {
   loss?: number;
   /** the same, averaged over rows first (SFT formats) */
   exampleMeanLoss?: number;
-  /** means over pairs (pair formats); those after `rejected` need a reference */
+  /** means over pairs (pair formats); those after `rejected` are of a loss, where there is one */
   chosen?: number;
   rejected?: number;
+  /** with all of its settings */
+  settings?: PreferenceLoss;
   margin?: number;
+  /** as training has it, an NLL term included */
+  preferenceLoss?: number;
+  /** mean −log-prob of a chosen token, where the loss has an NLL term */
+  nll?: number;
+  /** the same as `preferenceLoss`, where that is DPO's sigmoid loss */
   dpoLoss?: number;
   accuracy?: number;
 }
 
 /** Scores a file and writes `out`. @throws one line for everything a person can mend */
 export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
+  const settings = scoreLoss(options);
   const tokenizer = await loadTokenizer(tokenizerDirectory(options.model));
   const common = {
     path: options.data,
@@ -89,12 +95,13 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
   try {
     if (options.format === "pairs" || options.format === "hh") {
       const dataset = await loadDataset({ ...common, kind: "dpo", identicalPairs: "keep" });
+      const margins = settings?.loss === "mmpo" ? await readMargins(options.data) : null;
       const policy = scorePairs(device, policyOf(options), dataset, budget, options);
       const reference =
         options.reference === undefined
           ? null
           : scorePairs(device, referenceOf(options.reference, options), dataset, budget, options);
-      return writePairs(options, dataset, policy, reference);
+      return writePairs(options, dataset, policy, { settings, reference, margins });
     }
     const dataset = await loadDataset({ ...common, kind: "sft" });
     return writeRows(options, dataset, scoreRows(device, policyOf(options), dataset, budget, options));
@@ -229,24 +236,36 @@ function writeRows(options: ScoreOptions, dataset: Dataset<SftExample>, scores: 
   return summary;
 }
 
+/** What the loss of pairs is computed from beside the model's own log-probs. */
+interface Compared {
+  settings: PreferenceLoss | null;
+  reference: Sequences | null;
+  /** quality margins by row of the file */
+  margins: Float64Array | null;
+}
+
 function writePairs(
   options: ScoreOptions,
   dataset: Dataset<PairExample>,
   policy: Sequences,
-  reference: Sequences | null,
+  { settings, reference, margins }: Compared,
 ): ScoreSummary {
-  const beta = options.beta ?? 0.1;
-  const at = (scores: Sequences, s: number) => scores.sums[s] as number;
   const lines = dataset.examples.map((example, p) => {
-    const chosen = at(policy, 2 * p);
-    const rejected = at(policy, 2 * p + 1);
+    const { row, promptIds, chosenIds, rejectedIds } = example;
+    const unseen = promptIds.length === 0 ? 1 : 0;
+    const answer = (s: number, tokens: number) => ({
+      logp: policy.sums[s] as number,
+      reference: reference?.sums[s] ?? 0,
+      tokens: tokens - unseen,
+    });
+    const chosen = answer(2 * p, chosenIds.length);
+    const rejected = answer(2 * p + 1, rejectedIds.length);
     const line = {
-      row: example.row,
-      tokens: example.promptIds.length + example.chosenIds.length + example.rejectedIds.length,
-      lossTokens:
-        example.chosenIds.length + example.rejectedIds.length - (example.promptIds.length === 0 ? 2 : 0),
-      chosen,
-      rejected,
+      row,
+      tokens: promptIds.length + chosenIds.length + rejectedIds.length,
+      lossTokens: chosen.tokens + rejected.tokens,
+      chosen: chosen.logp,
+      rejected: rejected.logp,
       ...(options.perToken === true
         ? {
             chosenLogprobs: [...(policy.perToken[2 * p] ?? [])],
@@ -254,32 +273,47 @@ function writePairs(
           }
         : {}),
     };
-    if (reference === null) return line;
-    const referenceChosen = at(reference, 2 * p);
-    const referenceRejected = at(reference, 2 * p + 1);
-    const margin = beta * (chosen - referenceChosen) - beta * (rejected - referenceRejected);
-    return { ...line, referenceChosen, referenceRejected, margin, loss: -logSigmoid(margin) };
+    if (settings === null) return { line, chosenTokens: chosen.tokens };
+    const { margin, loss } = pairLoss({ chosen, rejected, quality: margins?.[row] ?? 0 }, settings);
+    const compared = {
+      ...(reference === null
+        ? {}
+        : { referenceChosen: chosen.reference, referenceRejected: rejected.reference }),
+      ...(margins === null ? {} : { quality: margins[row] as number }),
+    };
+    return { line: { ...line, ...compared, margin, loss }, chosenTokens: chosen.tokens, margin, loss };
   });
-  const mean = (of: (line: (typeof lines)[number]) => number) =>
-    lines.reduce((sum, line) => sum + of(line), 0) / lines.length;
-  const margin = (line: (typeof lines)[number]) => ("margin" in line ? line.margin : Number.NaN);
+  type Scored = (typeof lines)[number];
+  const sum = (of: (scored: Scored) => number) => lines.reduce((total, scored) => total + of(scored), 0);
+  const mean = (of: (scored: Scored) => number) => sum(of) / lines.length;
   const summary: ScoreSummary = {
     ...summarise(
       dataset.report,
       lines.length,
-      lines.reduce((sum, line) => sum + line.lossTokens, 0),
+      sum(({ line }) => line.lossTokens),
     ),
-    chosen: mean((line) => line.chosen),
-    rejected: mean((line) => line.rejected),
-    ...(reference === null
-      ? {}
-      : {
-          margin: mean(margin),
-          dpoLoss: mean((line) => -logSigmoid(margin(line))),
-          accuracy: mean((line) => (margin(line) > 0 ? 1 : margin(line) === 0 ? 0.5 : 0)),
-        }),
+    chosen: mean(({ line }) => line.chosen),
+    rejected: mean(({ line }) => line.rejected),
   };
-  writeLines(options.out, [...lines, summary]);
+  if (settings !== null) {
+    const nll =
+      -sum(({ line }) => line.chosen) /
+      Math.max(
+        1,
+        sum(({ chosenTokens }) => chosenTokens),
+      );
+    const loss = mean((scored) => scored.loss ?? Number.NaN) + (settings.nll === 0 ? 0 : settings.nll * nll);
+    const isRight = (margin = Number.NaN) => (margin > 0 ? 1 : margin === 0 ? 0.5 : 0);
+    Object.assign(summary, {
+      settings,
+      margin: mean((scored) => scored.margin ?? Number.NaN),
+      preferenceLoss: loss,
+      ...(settings.nll === 0 ? {} : { nll }),
+      ...(settings.loss === "sigmoid" && settings.nll === 0 ? { dpoLoss: loss } : {}),
+      accuracy: mean(({ margin }) => isRight(margin)),
+    } satisfies Partial<ScoreSummary>);
+  }
+  writeLines(options.out, [...lines.map(({ line }) => line), summary]);
   return summary;
 }
 

@@ -10,8 +10,8 @@ export async function hashInputs(config: RunConfig): Promise<Record<string, stri
     hashes[`data of ${name}`] = await hashFile(objective.data);
     if (objective.heldout !== undefined)
       hashes[`held-out data of ${name}`] = await hashFile(objective.heldout);
-    if (objective.kind === "dpo" && objective.reference !== "initial")
-      hashes[`reference of ${name}`] = hashModelChain(openModelChain(objective.reference));
+    const reference = objective.kind === "dpo" ? (objective.reference ?? "initial") : "initial";
+    if (reference !== "initial") hashes[`reference of ${name}`] = hashModelChain(openModelChain(reference));
   }
   return hashes;
 }

@@ -11,6 +11,8 @@ export interface BatchResult {
   /** 0 for SFT */
   pairs: number;
   rewards?: Rewards;
+  /** mean −log-prob of a chosen token, where the loss has such a term */
+  nll?: number;
   /** mean sequence log-probs of the answers */
   logps?: { chosen: number; rejected: number };
 }

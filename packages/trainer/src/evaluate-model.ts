@@ -38,10 +38,13 @@ export async function evaluateModel(
     );
   }
   const { onWarning: warn = () => {}, shouldStop = () => false } = options;
-  const progress = async (event: ProgressEvent): Promise<void> => {
+  const tell = (event: ProgressEvent): void => {
     options.onProgress?.(event);
-    await new Promise((resolve) => setImmediate(resolve));
     if (shouldStop()) throw new Stopped();
+  };
+  const progress = async (event: ProgressEvent): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    tell(event);
   };
   const device = openDevice(config);
   const tokenising = new Tokenising({
@@ -61,7 +64,17 @@ export async function evaluateModel(
       const identity = modelIdentity(config.model, config.init, config.seed);
       // new adapters start with no effect: the run's initial weights are the model's own
       const { lora: _, ...whole } = config;
-      const base = { config: whole, device, tokenizer, model: start, identity, tokenising, warn, progress };
+      const base = {
+        config: whole,
+        device,
+        tokenizer,
+        model: start,
+        identity,
+        tokenising,
+        warn,
+        tell,
+        progress,
+      };
       objectives = await prepareObjectives({ ...base, steps: {} });
     } catch (error) {
       start.dispose();

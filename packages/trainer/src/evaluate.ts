@@ -48,8 +48,9 @@ export async function evaluateObjectives(
   return event;
 }
 
-function addTo(event: EvalEvent, name: string, { loss, rewards, logps }: BatchResult): void {
+function addTo(event: EvalEvent, name: string, { loss, rewards, logps, nll }: BatchResult): void {
   event.losses[name] = loss;
   if (rewards !== undefined) event.rewards = { ...event.rewards, [name]: rewards };
   if (logps !== undefined) event.logps = { ...event.logps, [name]: logps };
+  if (nll !== undefined) event.nll = { ...event.nll, [name]: nll };
 }

@@ -1,11 +1,14 @@
 /**
  * What a run tells while it goes: each event is one line of `metrics.jsonl`, or progress for people.
- * Losses are per objective name; a loss is a mean in nats (SFT: per loss token, DPO: per pair).
+ * Losses are per objective name; a loss is a mean (SFT: nats per loss token; preferences: per pair, an NLL term included).
  */
 
 import type { Forecast, Measured } from "./forecast/index.js";
 
-/** DPO's implicit rewards β(log π − log π_ref), means over the pairs of one step or evaluation. */
+/**
+ * Rewards as the objective's loss compares them, means over the pairs of one step or evaluation: β(log π − log π_ref), DPO's
+ * implicit rewards; β log π where the loss has no reference; both by token where it is normalised by length.
+ */
 export interface Rewards {
   chosen: number;
   rejected: number;
@@ -14,13 +17,24 @@ export interface Rewards {
   accuracy: number;
 }
 
+export interface StartedObjective {
+  kind: string;
+  /** of a preference objective: the name of its loss */
+  loss?: string;
+  data: string;
+  /** of the file, dropped ones included, but not those that are held out */
+  rows: number;
+  held: number;
+  /** training rows that are evaluated too, where there are any */
+  slice?: number;
+}
+
 /** First line of metrics.jsonl. */
 export interface StartEvent {
   type: "start";
   version: 1;
   model: string;
-  /** rows: of the file, dropped ones included, but not those that are held out; slice: training rows that are evaluated too */
-  objectives: Record<string, { kind: string; data: string; rows: number; held: number; slice?: number }>;
+  objectives: Record<string, StartedObjective>;
   policy: Record<string, unknown>;
   steps: number;
   /** f*: best known loss of each objective on held-out rows, where the config gives one */
@@ -58,6 +72,8 @@ export interface StepEvent {
   rewards?: Rewards;
   /** mean sequence log-probs of the answers */
   logps?: { chosen: number; rejected: number };
+  /** mean −log-prob of a chosen token, where a preference loss has an NLL term */
+  nll?: number;
 }
 
 export interface EvalEvent {
@@ -73,6 +89,7 @@ export interface EvalEvent {
   logps?: Record<string, { chosen: number; rejected: number }>;
   /** the same losses on a slice of the training rows (`evaluate.trainRows`), and how far they are from the optima known there */
   train?: { losses: Record<string, number>; gaps?: Record<string, number>; idealDistance?: number };
+  nll?: Record<string, number>;
   seconds: number;
 }
 

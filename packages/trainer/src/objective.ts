@@ -3,8 +3,9 @@ import type { ExampleStream, Examples, PairExample, SftExample } from "@outright
 import type { LanguageModel } from "@outright/models";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import type { DpoObjectiveConfig, SftObjectiveConfig } from "./config/index.js";
-import { runDpoBatch } from "./dpo-batch.js";
+import type { Margins } from "./margins.js";
 import type { ObjectiveData } from "./objective-data.js";
+import { runPairBatch } from "./pair-batch.js";
 import type { ReferenceCache, ReferenceKey } from "./reference/cache.js";
 import { runSftBatch } from "./sft-batch.js";
 
@@ -103,7 +104,10 @@ export class DpoObjective implements Objective {
   readonly name: string;
   readonly stream: ExampleStream;
   readonly data: ObjectiveData<PairExample>;
-  readonly references: References;
+  /** null where the loss has no reference */
+  readonly references: References | null;
+  /** null but for losses that read them */
+  readonly margins: Margins | null;
   readonly #config: DpoObjectiveConfig;
 
   constructor(
@@ -111,13 +115,15 @@ export class DpoObjective implements Objective {
     config: DpoObjectiveConfig,
     data: ObjectiveData<PairExample>,
     stream: ExampleStream,
-    references: References,
+    references: References | null,
+    margins: Margins | null = null,
   ) {
     this.name = name;
     this.#config = config;
     this.data = data;
     this.stream = stream;
     this.references = references;
+    this.margins = margins;
   }
 
   nextRows(): number[] {
@@ -125,36 +131,44 @@ export class DpoObjective implements Objective {
   }
 
   nextBatch(model: LanguageModel, options: BatchOptions): BatchResult {
-    const indices = take(this.stream, this.data, this.#config.batch, options.train);
-    const reference = this.references.train.lookUp(indices);
-    return runDpoBatch(model, pick(this.data.train, indices), reference, this.#config.beta, options);
+    return this.#run(
+      model,
+      "train",
+      take(this.stream, this.data, this.#config.batch, options.train),
+      options,
+    );
   }
 
   referenceKeys(): ReferenceKey[] {
+    if (this.references === null) return [];
     const { train, held } = this.references;
     return held === train ? [train.key] : [train.key, held.key];
   }
 
   heldOut(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
-    const { data, references } = this;
-    return this.#evaluate(model, data.held, data.heldIndices, references.held, tokensPerMicroBatch);
+    return this.#evaluate(model, "held", this.data.heldIndices, tokensPerMicroBatch);
   }
 
   onSlice(model: LanguageModel, tokensPerMicroBatch: number): BatchResult | null {
-    const { data, references } = this;
-    return this.#evaluate(model, data.train, data.sliceIndices, references.train, tokensPerMicroBatch);
+    return this.#evaluate(model, "train", this.data.sliceIndices, tokensPerMicroBatch);
   }
 
   #evaluate(
     model: LanguageModel,
-    examples: Examples<PairExample>,
+    file: "train" | "held",
     rows: Uint32Array,
-    references: ReferenceCache,
     tokensPerMicroBatch: number,
   ): BatchResult | null {
     if (rows.length === 0) return null;
-    const reference = references.lookUp([...rows]);
-    const options = { weight: 1, train: false, tokensPerMicroBatch };
-    return runDpoBatch(model, pick(examples, rows), reference, this.#config.beta, options);
+    return this.#run(model, file, [...rows], { weight: 1, train: false, tokensPerMicroBatch });
+  }
+
+  #run(model: LanguageModel, file: "train" | "held", rows: number[], options: BatchOptions): BatchResult {
+    const quality = this.margins?.[file];
+    const facts = {
+      reference: this.references?.[file].lookUp(rows) ?? null,
+      quality: quality === undefined ? null : Float64Array.from(rows, (row) => quality[row] as number),
+    };
+    return runPairBatch(model, pick(this.data[file], rows), facts, this.#config, options);
   }
 }

@@ -4,6 +4,7 @@ import type { LanguageModel } from "@outright/models";
 import type { Device } from "@outright/tensor";
 import type { RunConfig } from "./config/index.js";
 import type { ProgressEvent } from "./events.js";
+import { loadMargins } from "./margins.js";
 import { DpoObjective, type Objective, SftObjective } from "./objective.js";
 import { loadObjectiveData, type ObjectiveData, objectiveStream } from "./objective-data.js";
 import { plannedSteps } from "./policy-plan.js";
@@ -20,7 +21,8 @@ export interface ObjectivesContext {
   identity: string;
   tokenising: Tokenising;
   warn: (message: string) => void;
-  /** may throw to end it */
+  /** may throw to end it, as `progress` may */
+  tell: (event: ProgressEvent) => void;
   progress: (event: ProgressEvent) => Promise<void>;
   /** steps in which each objective can train; default: as the policy says */
   steps?: Readonly<Record<string, number>>;
@@ -39,6 +41,9 @@ export async function prepareObjectives(context: ObjectivesContext): Promise<Obj
       continue;
     }
     const pairs = data as ObjectiveData<PairExample>;
+    const margins = await loadMargins(objective, pairs, (stage, done, total) =>
+      context.tell({ type: "progress", stage, done, total }),
+    );
     const references = await prepareReferences(objective, pairs, stream, steps[name] ?? 0, {
       config,
       device: context.device,
@@ -55,7 +60,7 @@ export async function prepareObjectives(context: ObjectivesContext): Promise<Obj
           unit: "pairs",
         }),
     });
-    objectives.push(new DpoObjective(name, objective, pairs, stream, references));
+    objectives.push(new DpoObjective(name, objective, pairs, stream, references, margins));
   }
   return objectives;
 }

@@ -97,6 +97,7 @@ function summarise(
     ...rest,
     ...(preference?.rewards === undefined ? {} : { rewards: preference.rewards }),
     ...(preference?.logps === undefined ? {} : { logps: preference.logps }),
+    ...(preference?.nll === undefined ? {} : { nll: preference.nll }),
   };
 }
 

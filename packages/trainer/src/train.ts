@@ -134,6 +134,10 @@ class Run {
         identity,
         tokenising: this.#tokenising,
         warn: (message) => this.#notice("warning", message),
+        tell: (event) => {
+          this.#emit(event);
+          if (this.#options.shouldStop?.() === true) throw new Stopped();
+        },
         progress: async (event) => {
           this.#emit(event);
           if (await this.#shouldStop()) throw new Stopped();
@@ -327,6 +331,7 @@ class Run {
           name,
           {
             kind,
+            ...(kind === "dpo" ? { loss: config.objectives[name]?.loss ?? "" } : {}),
             data: config.objectives[name]?.data ?? "",
             rows: data.trainIndices.length,
             held: data.heldIndices.length,

@@ -171,9 +171,54 @@ const single: [name: string, text: string, line: string][] = [
     "run.yaml:5: dtype: float16 is not available; use bfloat16 or float32",
   ],
   [
-    "a later DPO loss",
-    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: ipo } }\n`,
-    "run.yaml:4: objectives.a.loss: ipo is not available yet; use sigmoid",
+    "unknown preference loss",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: kto } }\n`,
+    'run.yaml:4: objectives.a.loss: must be one of sigmoid, ipo, hinge, robust, mmpo, simpo, orpo; got "kto"',
+  ],
+  [
+    "setting of another loss",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: ipo, margin: 1 } }\n`,
+    "run.yaml:4: objectives.a.margin: loss ipo has no such setting, it belongs to simpo; leave it out",
+  ],
+  [
+    "setting of another loss than the default one",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, marginScale: 1 } }\n`,
+    "run.yaml:4: objectives.a.marginScale: loss sigmoid has no such setting, it belongs to mmpo; leave it out",
+  ],
+  [
+    "smoothing of a loss that has none",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: mmpo, labelSmoothing: 0.1 } }\n`,
+    "run.yaml:4: objectives.a.labelSmoothing: loss mmpo has no such setting, it belongs to sigmoid, robust; leave it out",
+  ],
+  [
+    "normalisation of a loss that always does so",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: simpo, lengthNormalised: true } }\n`,
+    "run.yaml:4: objectives.a.lengthNormalised: loss simpo has no such setting, it belongs to sigmoid, ipo, hinge, robust, mmpo; leave it out",
+  ],
+  [
+    "reference of a loss without one",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: orpo, reference: initial } }\n`,
+    "run.yaml:4: objectives.a.reference: loss orpo compares with no reference; leave it out",
+  ],
+  [
+    "robust without its share",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: robust } }\n`,
+    "run.yaml:4: objectives.a.labelSmoothing: missing; loss robust needs the share of pairs that are the wrong way round, 0 or more and below 0.5",
+  ],
+  [
+    "smoothing of a half",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, labelSmoothing: 0.5 } }\n`,
+    "run.yaml:4: objectives.a.labelSmoothing: must be a number, 0 or more and below 0.5; got 0.5",
+  ],
+  [
+    "negative weight of the NLL term",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, nll: -1 } }\n`,
+    "run.yaml:4: objectives.a.nll: must be a number, 0 or more; got -1",
+  ],
+  [
+    "TRL's spelling of SimPO's margin",
+    `${HEAD}steps: 1\nobjectives: { a: { kind: dpo, data: d, format: hh, loss: simpo, simpo_gamma: 1 } }\n`,
+    "run.yaml:4: objectives.a.simpo_gamma: unknown key; did you mean margin?",
   ],
   [
     "paperCompatible",

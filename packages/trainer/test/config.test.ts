@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   configJsonSchema,
   configKeys,
+  type DpoObjectiveConfig,
   loadConfig,
   parseConfig,
   resultKeysThatDiffer,
@@ -105,6 +106,40 @@ describe("parseConfig", () => {
     expect(short).toEqual({ ...rest, policy: { name: "mix", lambda: 0.1, backward: "apart" } });
     expect(config.policy).toEqual({ name: "alright", lambda: 0.5 });
     expect(Object.keys(config.objectives)).toEqual(["sft", "dpo"]);
+  });
+
+  it("gives a preference objective the settings of its loss, and no others", () => {
+    const of = (loss: object) => {
+      const objectives = { p: { kind: "dpo", data: "b", format: "pairs", ...loss } } as const;
+      const config = parseConfig({ ...minimal, objectives }, unchecked);
+      // a resolved config is a config: nothing in it is refused
+      expect(parseConfig(stringifyConfig(config), unchecked)).toEqual(config);
+      const { kind, data, format, template, boundary, batch, identicalPairs, ...rest } = config.objectives
+        .p as DpoObjectiveConfig;
+      expect([kind, format, template, boundary, batch, identicalPairs].join()).toBe(
+        "dpo,pairs,plain,separate,8,drop",
+      );
+      expect(data).toBe(join(process.cwd(), "b"));
+      return rest;
+    };
+    const beta = 0.1;
+    const reference = "initial";
+    expect(of({})).toEqual({
+      ...{ loss: "sigmoid", beta, nll: 0, labelSmoothing: 0, lengthNormalised: false, reference },
+    });
+    expect(of({ loss: "ipo", beta: 0.2 })).toEqual({
+      ...{ loss: "ipo", beta: 0.2, nll: 0, lengthNormalised: true, reference },
+    });
+    expect(of({ loss: "mmpo", reference: "r" })).toEqual({
+      ...{ loss: "mmpo", beta, nll: 0, marginScale: 1, lengthNormalised: false },
+      reference: join(process.cwd(), "r"),
+    });
+    expect(of({ loss: "robust", labelSmoothing: 0.1 })).toMatchObject({ labelSmoothing: 0.1, reference });
+    expect(of({ loss: "hinge", nll: 0.2, lengthNormalised: true })).toMatchObject({
+      ...{ nll: 0.2, lengthNormalised: true },
+    });
+    expect(of({ loss: "simpo", margin: 0.5 })).toEqual({ loss: "simpo", beta: 2, nll: 0, margin: 0.5 });
+    expect(of({ loss: "orpo" })).toEqual({ loss: "orpo", beta, nll: 1 });
   });
 
   it("reads JSON as well, tabs and all", () => {
@@ -295,7 +330,12 @@ describe("the format", () => {
       "objectives.*.heldout",
       "objectives.*.identicalPairs",
       "objectives.*.kind",
+      "objectives.*.labelSmoothing",
+      "objectives.*.lengthNormalised",
       "objectives.*.loss",
+      "objectives.*.margin",
+      "objectives.*.marginScale",
+      "objectives.*.nll",
       "objectives.*.reference",
       "objectives.*.template",
       "optima",

@@ -6,6 +6,7 @@ import {
   loadDataset,
   loadTokenizer,
   type PairExample,
+  readMargins,
   type SftExample,
 } from "@outright/data";
 import { trainableParameters } from "@outright/models";
@@ -51,6 +52,13 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
           `reading ${basename(objective.data)} ${Math.floor((100 * bytes) / Math.max(1, totalBytes))}%`,
         ),
     });
+    if (objective.kind === "dpo" && objective.loss === "mmpo") {
+      for (const path of [objective.data, objective.heldout]) {
+        if (path === undefined) continue;
+        progress(`reading margins of ${basename(path)}`);
+        await readMargins(path);
+      }
+    }
     samples.push(sampleOfRows(name, examples, config));
     const lengths = (examples as readonly (SftExample | PairExample)[]).map(tokensOf);
     objectives.push({ name, data: objective.data, report, ...summary(lengths) });

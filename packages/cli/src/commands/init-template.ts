@@ -24,9 +24,14 @@ objectives:
     data: data/preferences.jsonl
     format: pairs               # pairs | hh
     batch: 8                    # pairs per optimizer step
-    beta: 0.1                   # strength of the pull towards the reference
-    loss: sigmoid
-    reference: initial          # initial (the weights the run starts from) or a model directory
+    loss: sigmoid               # sigmoid (DPO) | ipo | hinge | robust | mmpo | simpo | orpo
+    beta: 0.1                   # what log-ratios to the reference are multiplied by; its default depends on the loss
+    nll: 0                      # weight of an added SFT term on the chosen answers; default with orpo: 1
+    labelSmoothing: 0           # sigmoid, robust: share of pairs that are the wrong way round
+    lengthNormalised: false     # mean log-ratio per token in place of the sum; not for simpo and orpo, which always do so
+    # margin: 1                 # simpo: by how much the chosen answer's reward is to be ahead
+    # marginScale: 1            # mmpo: targets are sigmoid(marginScale * the \`margin\` of the row)
+    reference: initial          # initial (the weights the run starts from) or a model directory; not for simpo and orpo
     identicalPairs: drop        # drop | keep | error: pairs whose two answers are the same
 
 # Low-rank adapters instead of all weights; names as in peft. targets: names, all-linear, or a regular expression.

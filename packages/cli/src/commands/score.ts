@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { openAdapterDirectory } from "@outright/checkpoint";
 import { type ScoreOptions, type ScoreSummary, scoreFile } from "@outright/eval";
+import { type PreferenceLoss, usesReference } from "@outright/objectives";
 import { formatLoss, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
@@ -45,17 +46,26 @@ function describe(summary: ScoreSummary, out: string): string {
     for (const [reason, rows] of Object.entries(summary[what]))
       lines.push(`${what} ${formatWhole(rows)}: ${reason}`);
   }
-  const { loss, exampleMeanLoss, chosen, rejected, margin, dpoLoss, accuracy } = summary;
+  const { loss, exampleMeanLoss, chosen, rejected, settings, margin, preferenceLoss, nll, accuracy } =
+    summary;
   if (loss !== undefined)
     lines.push(`loss ${formatLoss(loss)} nats a token, ${formatLoss(exampleMeanLoss)} as a mean over rows`);
   if (chosen !== undefined)
     lines.push(
       `mean log-prob of chosen answers ${formatLoss(chosen)}, of rejected ones ${formatLoss(rejected)}`,
     );
-  if (dpoLoss !== undefined) {
+  if (settings !== undefined) {
+    const against = usesReference(settings.loss) ? "against the reference" : "without a reference";
+    const term = nll === undefined ? "" : ` (NLL of a chosen token ${formatLoss(nll)})`;
     lines.push(
-      `against the reference: margin ${formatLoss(margin)}, loss ${formatLoss(dpoLoss)}, accuracy ${formatLoss(accuracy)}`,
+      `${against}, ${describeLoss(settings)}: margin ${formatLoss(margin)}, loss ${formatLoss(preferenceLoss)}${term}, accuracy ${formatLoss(accuracy)}`,
     );
   }
   return `${lines.join("\n")}\nwrote ${out}\n`;
+}
+
+/** "ipo with beta 0.1, nll 0, lengthNormalised true" */
+function describeLoss({ loss, ...settings }: PreferenceLoss): string {
+  const list = Object.entries(settings).map(([name, value]) => `${name} ${value}`);
+  return `${loss} with ${list.join(", ")}`;
 }

@@ -1,9 +1,11 @@
 /** Options and help texts that several commands share. */
+import type { PreferenceLossName } from "@outright/objectives";
 import type { Command } from "commander";
 import { splitOverrides } from "../overrides.js";
 import { device, dtype, wholeFrom } from "./values.js";
 
 export const FORMATS = ["alpaca", "prompt-response", "messages", "text", "pairs", "hh"];
+export const LOSSES: PreferenceLossName[] = ["sigmoid", "ipo", "hinge", "robust", "mmpo", "simpo", "orpo"];
 export const TEMPLATES = ["plain", "clean", "alpaca", "paper", "chat"];
 
 /** Filled in by the command that runs. */

@@ -2,8 +2,8 @@
 import { type Command, Option } from "commander";
 import type { ScoreFlags } from "../commands/score.js";
 import type { Output } from "../terminal/output.js";
-import { addDevice, examples, FORMATS, TEMPLATES } from "./options.js";
-import { positive, wholeFrom } from "./values.js";
+import { addDevice, examples, FORMATS, LOSSES, TEMPLATES } from "./options.js";
+import { belowHalf, notNegative, positive, wholeFrom } from "./values.js";
 
 export function addScore(program: Command, output: Output): void {
   const command = program
@@ -27,8 +27,24 @@ export function addScore(program: Command, output: Output): void {
         .choices(["separate", "joint"])
         .default("separate"),
     )
-    .option("--reference <dir>", "reference model, for pairs: adds margin and DPO loss")
-    .option("--beta <number>", "of the DPO loss", positive, 0.1)
+    .option("--reference <dir>", "reference model, for pairs: adds margin and loss")
+    .addOption(
+      new Option(
+        "--loss <name>",
+        "loss of pairs; simpo and orpo need no reference (default: sigmoid)",
+      ).choices(LOSSES),
+    )
+    .option("--beta <number>", "of the loss (default: the loss' own)", positive)
+    .option("--nll <weight>", "of an added SFT term on chosen answers (default: the loss' own)", notNegative)
+    .option(
+      "--label-smoothing <share>",
+      "of sigmoid and robust: pairs that are the wrong way round",
+      belowHalf,
+    )
+    .option("--length-normalised", "mean log-ratios per token (default: the loss' own)")
+    .option("--no-length-normalised", "their sums")
+    .option("--margin <number>", "of simpo: gamma (default: 1)", notNegative)
+    .option("--margin-scale <number>", "of mmpo: gamma (default: 1)", positive)
     .option("--max-length <tokens>", "most tokens of one row (default: no limit)", wholeFrom(2))
     .addOption(
       new Option("--truncate <rule>", "what to do with longer rows")
@@ -52,6 +68,7 @@ export function addScore(program: Command, output: Output): void {
           "outright score --model tuned --reference base --data p.jsonl --format pairs --out scores.jsonl",
           "",
         ],
+        ["outright score --model tuned --loss simpo --data p.jsonl --format pairs --out scores.jsonl", ""],
       ),
     )
     .action(async (flags: ScoreFlags) => {

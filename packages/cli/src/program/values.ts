@@ -25,6 +25,20 @@ export function positive(text: string): number {
   return value;
 }
 
+export function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < Number.POSITIVE_INFINITY))
+    throw new InvalidArgumentError("It must be a number, 0 or more.");
+  return value;
+}
+
+export function belowHalf(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value < 0.5))
+    throw new InvalidArgumentError("It must be a number, 0 or more and below 0.5.");
+  return value;
+}
+
 export function device(text: string): string {
   if (!/^(auto|cpu|cuda(:\d+)?)$/.test(text))
     throw new InvalidArgumentError("It must be auto, cpu, cuda or cuda:N.");

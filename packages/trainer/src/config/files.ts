@@ -24,6 +24,7 @@ export function fileProblems(config: RunConfig, given: { model: string }): Confi
       problems.push(...dataProblems(objective.heldout, ["objectives", name, "heldout"]));
     if (
       objective.kind === "dpo" &&
+      objective.reference !== undefined &&
       objective.reference !== "initial" &&
       kindOf(objective.reference) !== "directory"
     ) {

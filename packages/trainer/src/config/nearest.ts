@@ -14,6 +14,10 @@ const ELSEWHERE = new Map<string, string>(
     warmupsteps: "warmup",
     saveevery: "checkpoint.every",
     evalevery: "evaluate.every",
+    losstype: "loss",
+    simpogamma: "margin",
+    rpoalpha: "nll",
+    cpoalpha: "nll",
   }),
 );
 

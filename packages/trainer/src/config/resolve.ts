@@ -1,5 +1,6 @@
 /** Fills in what hangs on other keys, and makes paths absolute. */
 import { resolve } from "node:path";
+import { completeLoss, usesReference } from "@outright/objectives";
 import type { ParsedConfig } from "./schema.js";
 import type {
   KnownOptimum,
@@ -32,9 +33,14 @@ export function resolveConfig(
     };
     if (rest.kind === "sft") objectives[name] = { ...rest, ...common };
     else {
-      const reference =
-        rest.reference === "initial" ? "initial" : absolute(rest.reference, "objectives", name, "reference");
-      objectives[name] = { ...rest, ...common, reference };
+      const { kind, format, boundary, batch, identicalPairs, reference = "initial", ...loss } = rest;
+      const path = reference === "initial" ? reference : absolute(reference, "objectives", name, "reference");
+      objectives[name] = {
+        ...{ kind, format, boundary, batch, identicalPairs },
+        ...common,
+        ...completeLoss(loss),
+        ...(usesReference(loss.loss) ? { reference: path } : {}),
+      };
     }
   }
   const policy = resolvePolicy(parsed, optima);

@@ -2,6 +2,7 @@
  * The run config as a zod schema: what may be written, with a description and the default of every key.
  * `outright schema` prints it as JSON Schema. Defaults that hang on another key are filled in by resolve.ts.
  */
+import { PREFERENCE_LOSSES } from "@outright/objectives";
 import { z } from "zod";
 
 /** Objective names appear in metrics joined by "+", and in overrides between dots. */
@@ -53,18 +54,64 @@ export const dpoObjectiveSchema = z
   .strictObject({
     kind: z
       .literal("dpo")
-      .describe("Direct preference optimisation: prefer the chosen answer to the rejected one."),
+      .describe("Preference learning, DPO unless told: prefer the chosen answer to the rejected one."),
     data,
     heldout,
     format: z.enum(["pairs", "hh"]).describe("Layout of the file's rows."),
     template,
     boundary,
     batch: count("Pairs per optimizer step.").default(8),
-    beta: z.number().gt(0).default(0.1).describe("Strength of the pull towards the reference, above 0."),
-    loss: z.enum(["sigmoid"]).default("sigmoid").describe("-log sigmoid(margin), the loss of the DPO paper."),
+    loss: z
+      .enum(PREFERENCE_LOSSES)
+      .default("sigmoid")
+      .describe(
+        "sigmoid: DPO; ipo; hinge; robust: unbiased under flipped labels; mmpo: soft targets from each row's `margin`; simpo and orpo: without a reference.",
+      ),
+    beta: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe(
+        "What log-ratios to the reference (simpo: mean log-probs) are multiplied by to give rewards, above 0; ipo: the paper's tau; orpo: lambda, the weight of the odds ratio. Default: 0.1; simpo: 2.",
+      ),
+    nll: z
+      .number()
+      .min(0)
+      .optional()
+      .describe(
+        "Weight of an added SFT term: the mean negative log-prob of the step's chosen tokens. Default: 0; orpo: 1, as in its paper.",
+      ),
+    labelSmoothing: z
+      .number()
+      .min(0)
+      .lt(0.5)
+      .optional()
+      .describe(
+        "For sigmoid (conservative DPO) and robust: the share of pairs that are the wrong way round, below 0.5. Default: 0; robust needs it.",
+      ),
+    lengthNormalised: z
+      .boolean()
+      .optional()
+      .describe(
+        "Whether an answer's log-ratio to the reference is a mean over its tokens instead of a sum. Default: true for ipo, else false; simpo and orpo always take means.",
+      ),
+    margin: z
+      .number()
+      .min(0)
+      .optional()
+      .describe(
+        "For simpo: gamma, by how much the chosen answer's reward is to be ahead (TRL: simpo_gamma; the authors' gamma_beta_ratio times beta). Default: 1.",
+      ),
+    marginScale: z
+      .number()
+      .gt(0)
+      .optional()
+      .describe(
+        "For mmpo: gamma; a pair's target probability is sigmoid(gamma * margin), by the `margin` of its row. Default: 1.",
+      ),
     reference: file(
-      "`initial` (the weights the run starts from) or a model directory, relative to the config file.",
-    ).default("initial"),
+      "`initial` (the weights the run starts from) or a model directory, relative to the config file. Default: initial; simpo and orpo have none.",
+    ).optional(),
     identicalPairs: z
       .enum(["drop", "keep", "error"])
       .default("drop")

@@ -1,10 +1,12 @@
 /** What one key demands of another; the schema has passed when these run. */
+import { lossProblems, usesReference } from "@outright/objectives";
 import { suggest } from "./problems.js";
 import { sum } from "./resolve.js";
 import type { ParsedConfig } from "./schema.js";
 import type { ConfigProblem } from "./source.js";
 
 type Policy = NonNullable<ParsedConfig["policy"]>;
+type DpoInput = Extract<ParsedConfig["objectives"][string], { kind: "dpo" }>;
 type Balanced = Extract<Policy, { lambda?: number | undefined }>;
 
 export function semanticProblems(config: ParsedConfig): ConfigProblem[] {
@@ -30,11 +32,27 @@ function loraProblems({ lora }: ParsedConfig): ConfigProblem[] {
 
 function objectiveProblems(config: ParsedConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  for (const [name, { format, template }] of Object.entries(config.objectives)) {
+  for (const [name, objective] of Object.entries(config.objectives)) {
+    const { format, template } = objective;
+    if (objective.kind === "dpo") problems.push(...preferenceProblems(name, objective));
     if (format === "text" && template !== undefined && template !== "plain") {
       const message = `format text has no prompt, only template plain fits; got ${template}`;
       problems.push({ path: ["objectives", name, "template"], message });
     }
+  }
+  return problems;
+}
+
+/** Nothing that a loss does not read may be given with it. */
+function preferenceProblems(name: string, given: DpoInput): ConfigProblem[] {
+  const path = ["objectives", name];
+  const problems: ConfigProblem[] = lossProblems(given).map(({ setting, message }) => ({
+    path: [...path, setting],
+    message,
+  }));
+  if (given.reference !== undefined && !usesReference(given.loss)) {
+    const message = `loss ${given.loss} compares with no reference; leave it out`;
+    problems.push({ path: [...path, "reference"], message });
   }
   return problems;
 }

@@ -2,6 +2,7 @@
  * The run config after parsing: every default filled in, every path absolute, every cross-check done.
  * What a person may write instead is `RunConfigInput` (input.ts); the schema with its descriptions is schema.ts.
  */
+import type { PreferenceLoss } from "@outright/objectives";
 
 export type SftFormat = "alpaca" | "prompt-response" | "messages" | "text";
 export type DpoFormat = "pairs" | "hh";
@@ -27,15 +28,13 @@ export interface SftObjectiveConfig extends ObjectiveBase {
   loss: "token-mean" | "example-mean";
 }
 
-export interface DpoObjectiveConfig extends ObjectiveBase {
+export type DpoObjectiveConfig = ObjectiveBase & {
   kind: "dpo";
   format: DpoFormat;
-  loss: "sigmoid";
-  beta: number;
-  /** "initial" (the run's own initial weights), or the absolute path of a model directory */
-  reference: string;
+  /** "initial" (the run's own initial weights), or the absolute path of a model directory; absent where the loss has none */
+  reference?: string;
   identicalPairs: IdenticalPairsRule;
-}
+} & PreferenceLoss;
 
 export type ObjectiveConfig = SftObjectiveConfig | DpoObjectiveConfig;
 

@@ -4,9 +4,9 @@ import type { PairExample, SftExample } from "@outright/data";
 import { createModel, type JsonConfig, type LanguageModel, trainableParameters } from "@outright/models";
 import { type Device, type KindOfCall, type Label, Meter, type Parameter, scope } from "@outright/tensor";
 import type { RunConfig } from "../config/index.js";
-import { runDpoBatch } from "../dpo-batch.js";
 import { addAdapter, dropoutSeeds, startLora } from "../lora.js";
 import { AdamW } from "../optimizer.js";
+import { runPairBatch } from "../pair-batch.js";
 import { runSftBatch } from "../sft-batch.js";
 import { microBatchTokens } from "../tokens.js";
 
@@ -234,8 +234,11 @@ function run(
     ...(later === undefined ? {} : { later }),
   };
   if (objective?.kind === "dpo") {
-    const reference = new Float64Array(2 * batch.length);
-    return runDpoBatch(model, batch as readonly PairExample[], reference, objective.beta, options).tokens;
+    const facts = {
+      reference: objective.reference === undefined ? null : new Float64Array(2 * batch.length),
+      quality: new Float64Array(batch.length),
+    };
+    return runPairBatch(model, batch as readonly PairExample[], facts, objective, options).tokens;
   }
   return runSftBatch(model, batch as readonly SftExample[], objective?.loss ?? "token-mean", options).tokens;
 }

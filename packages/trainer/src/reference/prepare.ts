@@ -37,10 +37,10 @@ interface ReferenceModel {
  * With adapters the reference is the run's own model: off they give its base, and adapters that the run goes on from
  * (`lora.from`) are as they were, since no step was made yet. Else it is loaded anew, beside the one being trained.
  */
-function referenceModel(objective: DpoObjectiveConfig, context: ReferenceContext): ReferenceModel {
+function referenceModel(reference: string, context: ReferenceContext): ReferenceModel {
   const { config, device, model } = context;
-  const initial = objective.reference === "initial";
-  const path = initial ? config.model : objective.reference;
+  const initial = reference === "initial";
+  const path = initial ? config.model : reference;
   const init = initial ? config.init : "pretrained";
   const identity = initial ? context.identity : modelIdentity(path, init, config.seed);
   const { lora } = model;
@@ -74,6 +74,7 @@ function referenceModel(objective: DpoObjectiveConfig, context: ReferenceContext
 }
 
 /**
+ * Null where the objective's loss has no reference: nothing is then computed, kept or looked for.
  * @param plannedSteps steps in which this objective can train
  */
 export async function prepareReferences(
@@ -82,9 +83,10 @@ export async function prepareReferences(
   stream: ExampleStream,
   plannedSteps: number,
   context: ReferenceContext,
-): Promise<References> {
+): Promise<References | null> {
+  if (objective.reference === undefined) return null;
   const { config, device } = context;
-  const { identity, use } = referenceModel(objective, context);
+  const { identity, use } = referenceModel(objective.reference, context);
   const open = (examples: Examples<PairExample>) =>
     new ReferenceCache(
       join(dirname(config.out), ".cache", "references"),
