@@ -5,7 +5,7 @@ import { allObjectives, gap, idealDistance, lastEval, title } from "../facts.js"
 import { type Figure, type FigureInput, HALO } from "./figure.js";
 
 export function gaps({ runs, looks }: FigureInput): Figure {
-  const metrics = [...allObjectives(runs).map((name) => `${title(name)} gap`), "ideal distance"];
+  const metrics = [...allObjectives(runs).map((name) => `${title(runs, name)} gap`), "ideal distance"];
   const figure: Figure = {
     id: "gaps",
     title: "Gaps and ideal distance",

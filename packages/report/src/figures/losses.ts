@@ -34,7 +34,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
     const y = lossAxis([...values, ...optima]);
     for (const { on, curves } of sides) {
       if (curves.length === 0) {
-        panels.push(`<p class="missing">${title(name)}: no ${on} losses in these runs.</p>`);
+        panels.push(`<p class="missing">${title(runs, name)}: no ${on} losses in these runs.</p>`);
         continue;
       }
       figure.csv.rows.push(
@@ -44,7 +44,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
       );
       panels.push(
         curvePanel(curves, {
-          label: `${title(name)} losses over steps, ${on}`,
+          label: `${title(runs, name)} losses over steps, ${on}`,
           xDomain,
           y,
           yLabel: `↑ ${lossLabel(runs, name)}, ${on}`,

@@ -61,7 +61,7 @@ export function plane({ runs, looks }: FigureInput): Figure {
   const curves = paths.flatMap(({ points }) =>
     along(points.filter(drawable).map((p) => ({ x: at.x(p.x), y: at.y(p.y) }))),
   );
-  const best = optimaLabels([xName, xOptima], [yName, yOptima], at, bounds, curves);
+  const best = optimaLabels([title(runs, xName), xOptima], [title(runs, yName), yOptima], at, bounds, curves);
   const names = placeLabels(
     ends.map(({ run, end }) => ({ x: at.x(end.x), y: at.y(end.y), text: run.name })),
     bounds,
@@ -158,10 +158,13 @@ export function plane({ runs, looks }: FigureInput): Figure {
     );
   }
   marks.push(Plot.dot(starts, { x: "x", y: "y", r: 7, stroke: "currentColor", strokeWidth: 2 }));
-  figure.html = chart(`Held-out ${title(xName)} and ${title(yName)} losses of ${runs.length} runs as paths`, {
-    ...frame,
-    marks,
-  });
+  figure.html = chart(
+    `Held-out ${title(runs, xName)} and ${title(runs, yName)} losses of ${runs.length} runs as paths`,
+    {
+      ...frame,
+      marks,
+    },
+  );
   return figure;
 }
 
@@ -172,8 +175,8 @@ interface RuleLabel {
 
 /** Words beside the lines of the optima, where they cover as little of the curves as can be. */
 function optimaLabels(
-  [xName, xOptima]: [string, number[]],
-  [yName, yOptima]: [string, number[]],
+  [xTitle, xOptima]: [string, number[]],
+  [yTitle, yOptima]: [string, number[]],
   at: Scales,
   bounds: Bounds,
   curves: { x: number; y: number }[],
@@ -190,8 +193,8 @@ function optimaLabels(
     return steps(bounds.right - (right - left), bounds.left).map((x) => textBox(text, x, y - 8));
   };
   return [
-    ...xOptima.map((v) => ({ text: `best ${title(xName)} alone`, places: beside, pixel: at.x(v) })),
-    ...yOptima.map((v) => ({ text: `best ${title(yName)} alone`, places: above, pixel: at.y(v) })),
+    ...xOptima.map((v) => ({ text: `best ${xTitle} alone`, places: beside, pixel: at.x(v) })),
+    ...yOptima.map((v) => ({ text: `best ${yTitle} alone`, places: above, pixel: at.y(v) })),
   ].map(({ text, places, pixel }) => ({ text, box: freest(places(text, pixel), curves) }));
 }
 

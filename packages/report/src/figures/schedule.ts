@@ -25,7 +25,7 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
   if (told.length === 0) return { ...figure, missing: "These runs have no steps yet." };
   const last = lastStep(told);
   const longest = Math.max(...told.map((run) => run.name.length));
-  const laneNames = Math.max(...objectives.map((name) => title(name).length));
+  const laneNames = Math.max(...objectives.map((name) => title(runs, name).length));
   const perRun = LANE * objectives.length + GAP;
   const height = 10 + perRun * told.length + 40;
   const marks: Plot.Markish[] = [];
@@ -59,7 +59,7 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
             fill: objectiveColor(o),
           },
         ),
-        Plot.text([title(name)], {
+        Plot.text([title(runs, name)], {
           frameAnchor: "top-left",
           dx: -6,
           dy: top + 1,
