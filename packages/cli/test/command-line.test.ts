@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { PREFERENCE_LOSSES } from "@outright/objectives";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildProgram } from "../dist/program.js";
 import { run } from "./command.js";
@@ -38,7 +39,14 @@ const OPTIONS: Record<string, string[]> = {
     "--template",
     "--boundary",
     "--reference",
+    "--loss",
     "--beta",
+    "--nll",
+    "--label-smoothing",
+    "--length-normalised",
+    "--no-length-normalised",
+    "--margin",
+    "--margin-scale",
     "--max-length",
     "--truncate",
     "--out",
@@ -73,6 +81,12 @@ const OPTIONS: Record<string, string[]> = {
 describe("commands and options", () => {
   const silent = { out: () => {}, err: () => {}, isTerminal: false, hasColour: false, width: () => 80 };
   const { program } = buildProgram(silent);
+
+  it("score takes every loss there is", () => {
+    const score = program.commands.find((command) => command.name() === "score");
+    const loss = score?.options.find((option) => option.long === "--loss");
+    expect(loss?.argChoices).toEqual([...PREFERENCE_LOSSES]);
+  });
 
   it("are these", () => {
     const found = program.commands.map((command) => [
@@ -124,6 +138,14 @@ describe("errors are one line on standard error, with exit code 1", () => {
     [
       ["score", "--beta", "0"],
       "option '--beta <number>' argument '0' is invalid. It must be a number above 0; see `outright score --help`",
+    ],
+    [
+      ["score", "--label-smoothing", "0.5"],
+      "option '--label-smoothing <share>' argument '0.5' is invalid. It must be a number, 0 or more and below 0.5; see `outright score --help`",
+    ],
+    [
+      ["score", "--nll", "-1"],
+      "option '--nll <weight>' argument '-1' is invalid. It must be a number, 0 or more; see `outright score --help`",
     ],
     [
       ["generate", "--model", "m", "--dtype", "float16"],

@@ -89,13 +89,16 @@ export function planeAxes(runs: Run[]): [string, string] | undefined {
 }
 
 /**
- * Runs that were not told f* of an objective take it from the others of the report, where those agree: gaps of runs
- * that are compared must be against the same optimum.
+ * Runs that were not told f* of an objective take it from the others of the report that train it by the same loss, where those
+ * agree: gaps of runs that are compared must be against the same optimum.
  */
 export function shareOptima(runs: Run[]): void {
   for (const objective of allObjectives(runs)) {
-    const known = optimaOf(runs, objective);
-    if (known.length === 1) for (const run of runs) run.optima[objective] ??= known[0]!;
+    for (const loss of lossesOf(runs, objective)) {
+      const alike = runs.filter((run) => lossOf(run, objective) === loss);
+      const known = optimaOf(alike, objective);
+      if (known.length === 1) for (const run of alike) run.optima[objective] ??= known[0]!;
+    }
   }
 }
 
@@ -108,7 +111,41 @@ export function optimaOf(runs: Run[], objective: string): number[] {
 /** "SFT loss (nats per token)", by kind. */
 export function lossLabel(runs: Run[], objective: string): string {
   const kind = runs.find((run) => run.kinds[objective] !== undefined)?.kinds[objective] ?? "";
-  return `${title(objective)} loss (${kind === "dpo" ? "nats per pair" : "nats per token"})`;
+  const isNats = lossesOf(runs, objective).every((loss) => !NOT_IN_NATS.includes(loss));
+  const unit = kind === "dpo" ? (isNats ? "nats per pair" : "per pair") : "nats per token";
+  return `${lossTitle(runs, objective)} loss (${unit})`;
+}
+
+/** A squared difference and a hinge are no log-probs. */
+const NOT_IN_NATS = ["ipo", "hinge"];
+
+/** How a preference loss other than DPO's sigmoid is called. */
+const LOSS_TITLES: Readonly<Record<string, string>> = {
+  sigmoid: "DPO",
+  ipo: "IPO",
+  hinge: "hinge",
+  robust: "robust DPO",
+  mmpo: "MMPO",
+  simpo: "SimPO",
+  orpo: "ORPO",
+};
+
+/** The loss by which a run trains an objective; runs that do not tell have the usual one. */
+const lossOf = (run: Run, objective: string): string => run.lossNames[objective] ?? "sigmoid";
+
+const lossesOf = (runs: Run[], objective: string): string[] => [
+  ...new Set(runs.filter((run) => run.objectives.includes(objective)).map((run) => lossOf(run, objective))),
+];
+
+/**
+ * An objective's name for a heading: known abbreviations in capitals, and by its loss where that is not DPO's own: an objective
+ * `dpo` that IPO trains is "IPO", one `polite` is "polite (IPO)".
+ */
+export function lossTitle(runs: Run[], objective: string): string {
+  const losses = lossesOf(runs, objective);
+  if (losses.every((loss) => loss === "sigmoid")) return title(objective);
+  const names = losses.map((loss) => LOSS_TITLES[loss] ?? loss).join("/");
+  return title(objective) === objective ? `${objective} (${names})` : names;
 }
 
 /** An objective's name for a heading: known abbreviations in capitals. */

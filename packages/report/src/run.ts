@@ -53,6 +53,8 @@ export interface Run {
   /** objective names in config order, with their kind ("sft", "dpo") */
   objectives: string[];
   kinds: Record<string, string>;
+  /** losses of preference objectives by name, where the run told: "sigmoid", "ipo", … */
+  lossNames: Record<string, string>;
   optima: Record<string, number>;
   /** steps the config asks for; NaN where unknown */
   plannedSteps: number;
@@ -95,6 +97,7 @@ export async function readRun(dir: string): Promise<Run> {
     policy: {},
     objectives: [],
     kinds: {},
+    lossNames: {},
     optima: {},
     plannedSteps: Number.NaN,
     steps: [],
@@ -163,7 +166,9 @@ function readStart(event: Json, run: Run): void {
   run.plannedSteps = number(event["steps"]);
   run.optima = numbers(event["optima"]);
   for (const [name, value] of Object.entries(record(event["objectives"]))) {
-    addObjective(run, name, String(record(value)["kind"] ?? ""));
+    const { kind, loss } = record(value);
+    addObjective(run, name, String(kind ?? ""));
+    if (typeof loss === "string") run.lossNames[name] = loss;
   }
 }
 

@@ -5,9 +5,9 @@ import {
   gap,
   idealDistance,
   lastEval,
+  lossTitle,
   seconds,
   stepsPerObjective,
-  title,
 } from "./facts.js";
 import type { Results, ResultsColumn, ResultsRow } from "./results.js";
 import type { Run } from "./run.js";
@@ -27,13 +27,13 @@ export function summarize(runs: Run[]): Results {
     return row === undefined ? Number.NaN : pick(row);
   };
   for (const name of objectives) {
-    const label = `${title(name)} loss`;
+    const label = `${lossTitle(runs, name)} loss`;
     add({ key: `loss.${name}`, label, better: "low" }, (run) =>
       atLast(run, (row) => row.losses[name] ?? Number.NaN),
     );
   }
   for (const name of objectives) {
-    add({ key: `gap.${name}`, label: `${title(name)} gap`, better: "low" }, (run) =>
+    add({ key: `gap.${name}`, label: `${lossTitle(runs, name)} gap`, better: "low" }, (run) =>
       atLast(run, (row) => gap(run, row, name)),
     );
   }
@@ -41,19 +41,24 @@ export function summarize(runs: Run[]): Results {
     atLast(run, (row) => idealDistance(run, row)),
   );
   for (const name of objectives) {
-    add({ key: `forgotten.${name}`, label: `${title(name)} forgotten`, better: "low" }, (run) =>
+    add({ key: `forgotten.${name}`, label: `${lossTitle(runs, name)} forgotten`, better: "low" }, (run) =>
       forgotten(run, name),
     );
   }
   for (const name of objectives) {
     add(
-      { key: `accuracy.${name}`, label: `${title(name)} pairs ranked right`, unit: "%", better: "high" },
+      {
+        key: `accuracy.${name}`,
+        label: `${lossTitle(runs, name)} pairs ranked right`,
+        unit: "%",
+        better: "high",
+      },
       (run) => atLast(run, (row) => row.accuracies[name] ?? Number.NaN),
     );
   }
   for (const name of objectives) {
     add(
-      { key: `steps.${name}`, label: `${title(name)} steps`, digits: 0 },
+      { key: `steps.${name}`, label: `${lossTitle(runs, name)} steps`, digits: 0 },
       (run) => stepsPerObjective(run)[name] ?? 0,
     );
   }

@@ -26,6 +26,36 @@ const one = async (spec: Partial<Synthetic> = {}) => {
   return { root, dir: await writeRun(root, { ...METHODS[3]!, ...spec }) };
 };
 
+describe("preference losses other than DPO's own", () => {
+  it("are called by their names, and share no optimum with other losses", async () => {
+    const root = await scratch();
+    const dirs = [
+      await writeRun(root, { ...METHODS[3]!, name: "dpo-run", loss: "sigmoid" }),
+      await writeRun(root, { ...METHODS[3]!, name: "ipo-run", loss: "ipo", optima: { sft: 0.35 } }),
+    ];
+    const mixed = (await report(root, dirs)).document;
+    expect(mixed.querySelector("#summary thead")!.textContent).toContain("DPO/IPO loss");
+    expect(mixed.querySelector("#losses")!.textContent).toContain("DPO/IPO loss (per pair)");
+    const gapAt = [...mixed.querySelectorAll("#summary thead th")].findIndex((th) =>
+      th.textContent!.includes("DPO/IPO gap"),
+    );
+    const gaps = Object.fromEntries(
+      [...mixed.querySelectorAll("#summary tbody tr")].map((row) => [
+        row.children[0]!.firstChild!.textContent,
+        row.children[gapAt]!.getAttribute("data-sort"),
+      ]),
+    );
+    expect(gaps["dpo-run"]).not.toBe("");
+    expect(gaps["ipo-run"]).toBe("");
+    const alone = (await report(root, [dirs[1]!])).document;
+    expect(alone.querySelector("#losses")!.textContent).toContain("IPO loss (per pair)");
+    const simpo = await writeRun(root, { ...METHODS[3]!, name: "simpo-run", loss: "simpo" });
+    expect((await report(root, [simpo])).document.querySelector("#losses")!.textContent).toContain(
+      "SimPO loss (nats per pair)",
+    );
+  });
+});
+
 describe("six runs of 300 steps", async () => {
   const { root, dirs } = await six();
   const { result, html, document } = await report(root, dirs, { title: "Six <runs>" });

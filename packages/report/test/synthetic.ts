@@ -16,6 +16,8 @@ export interface Synthetic {
   chosenFalls?: boolean;
   optima?: Record<string, number>;
   objectives?: string[];
+  /** of the preference objective */
+  loss?: string;
   end?: boolean;
 }
 
@@ -45,7 +47,14 @@ export function lines(spec: Synthetic): object[] {
       version: 1,
       model: "tiny-llama",
       objectives: Object.fromEntries(
-        objectives.map((o) => [o, { kind: o, data: `${o}.jsonl`, rows: 480, held: 96 }]),
+        objectives.map((o) => [
+          o,
+          {
+            kind: o,
+            ...(o === "dpo" && spec.loss !== undefined ? { loss: spec.loss } : {}),
+            ...{ data: `${o}.jsonl`, rows: 480, held: 96 },
+          },
+        ]),
       ),
       policy: spec.policy,
       steps,

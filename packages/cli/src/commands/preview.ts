@@ -5,6 +5,7 @@ import {
   loadDataset,
   loadTokenizer,
   type PairExample,
+  readMargins,
   type SftExample,
   type Tokenizer,
 } from "@outright/data";
@@ -47,23 +48,37 @@ export async function previewCommand(
         if (flags.json !== true && output.isTerminal) line.show(`reading row ${formatWhole(rows)}`);
       },
     });
+    const margins =
+      objective.kind === "dpo" && objective.loss === "mmpo" ? await readMargins(objective.data) : null;
     line.clear();
     const shown = (examples as readonly (SftExample | PairExample)[]).slice(
       flags.skip,
       flags.skip + flags.rows,
     );
     if (flags.json === true) {
-      for (const example of shown) output.out(`${JSON.stringify({ objective: name, ...plain(example) })}\n`);
+      for (const example of shown) {
+        const margin = margins === null ? {} : { margin: margins[example.row] };
+        output.out(`${JSON.stringify({ objective: name, ...plain(example), ...margin })}\n`);
+      }
       continue;
     }
     output.out(
       `${name}: ${objective.kind}, ${formatWhole(report.kept)} of ${formatWhole(report.rows)} rows of ${basename(objective.data)}, format ${objective.format}, template ${objective.template}\n\n`,
     );
-    for (const example of shown) output.out(`${describe(example, tokenizer, output.hasColour)}\n\n`);
+    for (const example of shown) {
+      const margin = margins === null ? "" : `, margin ${margins[example.row]}`;
+      output.out(`${describe(example, margin, tokenizer, output.hasColour)}\n\n`);
+    }
   }
 }
 
-function describe(example: SftExample | PairExample, tokenizer: Tokenizer, hasColour: boolean): string {
+/** @param margin of a pair, where its loss reads it */
+function describe(
+  example: SftExample | PairExample,
+  margin: string,
+  tokenizer: Tokenizer,
+  hasColour: boolean,
+): string {
   const paint = (ids: Int32Array, colour: string): string => {
     const text = tokenizer.decode(ids, { skipSpecialTokens: false });
     if (hasColour) return `\x1b[${colour}m${text}\x1b[0m`;
@@ -75,7 +90,7 @@ function describe(example: SftExample | PairExample, tokenizer: Tokenizer, hasCo
     const title = `row ${example.row}: ${prompt}, response ${tokens(example.responseIds)}${example.responseEnds ? "" : " (cut, no end)"}`;
     return `${title}\n${paint(example.promptIds, DIM)}${paint(example.responseIds, GREEN)}`;
   }
-  const title = `row ${example.row}: ${prompt}, chosen ${tokens(example.chosenIds)}, rejected ${tokens(example.rejectedIds)}`;
+  const title = `row ${example.row}: ${prompt}, chosen ${tokens(example.chosenIds)}, rejected ${tokens(example.rejectedIds)}${margin}`;
   return [
     title,
     paint(example.promptIds, DIM),

@@ -1,11 +1,11 @@
 /** Gaps and ideal distance of each run at its last evaluation, as bars with their values. */
 import * as Plot from "@observablehq/plot";
 import { chart } from "../chart.js";
-import { allObjectives, gap, idealDistance, lastEval, title } from "../facts.js";
+import { allObjectives, gap, idealDistance, lastEval, lossTitle } from "../facts.js";
 import { type Figure, type FigureInput, HALO } from "./figure.js";
 
 export function gaps({ runs, looks }: FigureInput): Figure {
-  const metrics = [...allObjectives(runs).map((name) => `${title(name)} gap`), "ideal distance"];
+  const metrics = [...allObjectives(runs).map((name) => `${lossTitle(runs, name)} gap`), "ideal distance"];
   const figure: Figure = {
     id: "gaps",
     title: "Gaps and ideal distance",

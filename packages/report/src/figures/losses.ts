@@ -1,6 +1,6 @@
 /** Losses over steps: for each objective a panel of held-out losses and one of training losses, all runs in each. */
 import type { Cell } from "../csv.js";
-import { allObjectives, lossLabel, optimaOf, title } from "../facts.js";
+import { allObjectives, lossLabel, lossTitle, optimaOf } from "../facts.js";
 import type { PictureCell } from "../picture.js";
 import { binned, heldOutLoss, MAX_POINTS, type Point, trainingLoss } from "../series.js";
 import { curvePanel } from "./curves.js";
@@ -34,7 +34,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
     const y = lossAxis([...values, ...optima]);
     for (const { on, curves } of sides) {
       if (curves.length === 0) {
-        panels.push({ title: `${title(name)}: no ${on} losses in these runs.`, charts: [] });
+        panels.push({ title: `${lossTitle(runs, name)}: no ${on} losses in these runs.`, charts: [] });
         continue;
       }
       figure.csv.rows.push(
@@ -45,7 +45,7 @@ export function losses({ runs, looks }: FigureInput): Figure {
       panels.push({
         charts: [
           curvePanel(curves, {
-            label: `${title(name)} losses over steps, ${on}`,
+            label: `${lossTitle(runs, name)} losses over steps, ${on}`,
             xDomain,
             y,
             yLabel: `↑ ${lossLabel(runs, name)}, ${on}`,

@@ -1,5 +1,5 @@
 /** The paths in the loss plane: held-out loss of one objective against the other's, one curve a run. */
-import { lossLabel, optimaOf, planeAxes, title } from "../facts.js";
+import { lossLabel, lossTitle, optimaOf, planeAxes } from "../facts.js";
 import type { Run } from "../run.js";
 import { type Figure, type FigureInput, lossAxis, WIDE } from "./figure.js";
 import { drawable, type PathPoint, planePaths } from "./plane-paths.js";
@@ -34,7 +34,7 @@ export function plane({ runs, looks }: FigureInput): Figure {
   const xAxis = lossAxis([...shown.map((p) => p.x), ...xOptima]);
   const yAxis = lossAxis([...shown.map((p) => p.y), ...yOptima]);
   const drawn = planePaths(
-    `Held-out ${title(xName)} and ${title(yName)} losses of ${runs.length} runs as paths`,
+    `Held-out ${lossTitle(runs, xName)} and ${lossTitle(runs, yName)} losses of ${runs.length} runs as paths`,
     paths.map(({ run, points }) => ({ name: run.name, look: looks.get(run)!, points })),
     {
       width: WIDE,

@@ -1,7 +1,7 @@
 /** Which objective trained when: a strip for each run, a lane for each objective, and the steps each got. */
 import * as Plot from "@observablehq/plot";
 import { chart } from "../chart.js";
-import { allObjectives, stepsPerObjective, title } from "../facts.js";
+import { allObjectives, lossTitle, stepsPerObjective } from "../facts.js";
 import { objectiveColor } from "../look.js";
 import { type Stretch, schedule } from "../series.js";
 import { type Figure, type FigureInput, MUTED, WIDE } from "./figure.js";
@@ -24,7 +24,7 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
   if (told.length === 0) return { ...figure, missing: "These runs have no steps yet." };
   const last = lastStep(told);
   const longest = Math.max(...told.map((run) => run.name.length));
-  const laneNames = Math.max(...objectives.map((name) => title(name).length));
+  const laneNames = Math.max(...objectives.map((name) => lossTitle(runs, name).length));
   const perRun = LANE * objectives.length + GAP;
   const height = 10 + perRun * told.length + 40;
   const marks: Plot.Markish[] = [];
@@ -58,7 +58,7 @@ export function scheduleFigure({ runs }: FigureInput): Figure {
             fill: objectiveColor(o),
           },
         ),
-        Plot.text([title(name)], {
+        Plot.text([lossTitle(runs, name)], {
           frameAnchor: "top-left",
           dx: -6,
           dy: top + 1,
