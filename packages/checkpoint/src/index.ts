@@ -38,3 +38,4 @@ export {
   type WrittenFile,
   writeSafetensors,
 } from "./safetensors-write.js";
+export { ScratchFile } from "./scratch-file.js";

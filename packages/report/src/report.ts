@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { shareOptima, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
 import { gaps } from "./figures/gaps.js";
+import { kl } from "./figures/kl.js";
 import { logprobs, tell } from "./figures/logprobs.js";
 import { losses } from "./figures/losses.js";
 import { plane } from "./figures/plane.js";
@@ -62,6 +63,7 @@ export async function renderReport(options: ReportOptions): Promise<ReportResult
     table(results ?? summarize(runs), input),
     gaps(input),
     losses(input),
+    kl(input),
     logprobs(input),
     scheduleFigure(input),
     settings(input),

@@ -34,6 +34,9 @@ export interface EvalRow {
   logps: Record<string, Logps>;
   margins: Record<string, number>;
   accuracies: Record<string, number>;
+  /** KL(base ‖ trained) in nats per token, by objective, and on plain text as "text" */
+  kl: Record<string, number>;
+  klSeconds: number;
 }
 
 export interface Run {
@@ -201,6 +204,8 @@ function readEval(event: Json, evals: Map<number, EvalRow>, run: Run): void {
       Object.entries(record(event["logps"])).map(([name, value]) => [name, logps(value)]),
     ),
     margins: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["margin"])])),
+    kl: numbers(event["kl"]),
+    klSeconds: number(event["klSeconds"]),
     accuracies: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["accuracy"])])),
   });
 }

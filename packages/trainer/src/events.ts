@@ -67,7 +67,15 @@ export interface EvalEvent {
   idealDistance?: number;
   rewards?: Record<string, Rewards>;
   logps?: Record<string, { chosen: number; rejected: number }>;
+  /**
+   * KL(base ‖ model) in nats per token, the base being the weights the run started with: on held-out rows of each objective
+   * that has any, and as `text` on `evaluate.text`
+   */
+  kl?: Record<string, number>;
+  /** of the whole evaluation */
   seconds: number;
+  /** of these, for `kl` */
+  klSeconds?: number;
 }
 
 export interface EndEvent {

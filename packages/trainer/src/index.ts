@@ -5,6 +5,7 @@ export { runDpoBatch } from "./dpo-batch.js";
 export { gapsOf } from "./evaluate.js";
 export type * from "./events.js";
 export * from "./forecast/index.js";
+export * from "./forgetting/index.js";
 export { rowLogprobs, runRow, uploadInput } from "./forward.js";
 export { type LoadedModel, loadModel, modelIdentity } from "./load-model.js";
 export { addAdapter, dropoutSeeds, saveAdapter, startLora } from "./lora.js";

@@ -80,7 +80,7 @@ describe("parseConfig", () => {
         masters: true,
       },
       schedule: { name: "constant", warmup: 0, minimum: 0 },
-      evaluate: { every: 100, rows: 500, holdout: 0.03 },
+      evaluate: { every: 100, rows: 500, holdout: 0.03, kl: 64 },
       checkpoint: { every: 500, keep: 2 },
       out: join(process.cwd(), "o"),
     });
@@ -269,7 +269,9 @@ describe("the format", () => {
       "evaluate",
       "evaluate.every",
       "evaluate.holdout",
+      "evaluate.kl",
       "evaluate.rows",
+      "evaluate.text",
       "headCache",
       "init",
       "lora",

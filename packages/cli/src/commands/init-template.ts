@@ -64,6 +64,8 @@ evaluate:
   every: 100                    # steps; 0 = only before the first and after the last
   rows: 500                     # most held-out rows of each objective
   holdout: 0.03                 # share of data held out of training
+  kl: 64                        # held-out tokens of each objective on which KL(base || trained) is measured; 0 = none
+  # text: data/text.txt         # plain text on which it is measured too
 checkpoint:
   every: 500                    # steps; 0 = only at the end and when stopped
   keep: 2

@@ -25,6 +25,7 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
   }
   const policy = resolvePolicy(parsed);
   const { lora, ...rest } = parsed;
+  const { text, ...evaluate } = parsed.evaluate;
   return {
     ...rest,
     ...(lora === undefined ? {} : { lora: resolveLora(lora, (path) => absolute(path, "lora", "from")) }),
@@ -33,7 +34,11 @@ export function resolveConfig(parsed: ParsedConfig, baseOf: (path: string[]) => 
     policy,
     steps:
       parsed.steps ?? (policy.name === "sequential" ? sum(policy.stages.map((stage) => stage.steps)) : 0),
-    evaluate: { ...parsed.evaluate, holdout: parsed.evaluate.holdout ?? HOLDOUT[parsed.order] },
+    evaluate: {
+      ...evaluate,
+      holdout: evaluate.holdout ?? HOLDOUT[parsed.order],
+      ...(text === undefined ? {} : { text: absolute(text, "evaluate", "text") }),
+    },
     out: absolute(parsed.out, "out"),
   };
 }

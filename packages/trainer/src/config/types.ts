@@ -147,6 +147,10 @@ export interface RunConfig {
     rows: number;
     /** share of `data` held out where an objective has no `heldout` file, in [0, 1) */
     holdout: number;
+    /** most loss tokens of each objective's held-out rows, and of `text`, on which KL(base ‖ trained) is measured; 0 = none */
+    kl: number;
+    /** absolute path of a file of plain text on which it is measured too */
+    text?: string;
   };
   checkpoint: {
     /** steps between checkpoints; 0 = only at the end and when stopped */
