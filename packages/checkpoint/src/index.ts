@@ -39,3 +39,4 @@ export {
   type WrittenFile,
   writeSafetensors,
 } from "./safetensors-write.js";
+export { ScratchFile } from "./scratch-file.js";

@@ -3,6 +3,7 @@ import { writeFigures } from "./export/files.js";
 import { shareOptima, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
 import { gaps } from "./figures/gaps.js";
+import { kl } from "./figures/kl.js";
 import { logprobs, tell } from "./figures/logprobs.js";
 import { losses } from "./figures/losses.js";
 import { plane } from "./figures/plane.js";
@@ -67,6 +68,7 @@ export async function renderReport(options: ReportOptions): Promise<ReportResult
     table(results ?? summarize(runs), input),
     gaps(input),
     losses(input),
+    kl(input),
     logprobs(input),
     scheduleFigure(input),
     settings(input),

@@ -34,10 +34,11 @@ export interface EvalRow {
   logps: Record<string, Logps>;
   margins: Record<string, number>;
   accuracies: Record<string, number>;
-  /** KL of the base model from the trained one on some text, nats per token, by the text's name */
-  kls: Record<string, number>;
   /** the same losses on a fixed slice of training rows, where the run measures them */
   train?: { losses: Record<string, number>; idealDistance: number };
+  /** KL(base ‖ trained) in nats per token, by objective, and on plain text as "text" */
+  kl: Record<string, number>;
+  klSeconds: number;
 }
 
 export interface Run {
@@ -211,8 +212,9 @@ function readEval(event: Json, evals: Map<number, EvalRow>, run: Run): void {
       Object.entries(record(event["logps"])).map(([name, value]) => [name, logps(value)]),
     ),
     margins: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["margin"])])),
+    kl: numbers(event["kl"]),
+    klSeconds: number(event["klSeconds"]),
     accuracies: Object.fromEntries(rewards.map(([name, value]) => [name, number(record(value)["accuracy"])])),
-    kls: numbers(event["kl"]),
     ...(event["train"] == null
       ? {}
       : { train: { losses: numbers(train["losses"]), idealDistance: number(train["idealDistance"]) } }),

@@ -5,7 +5,7 @@ import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
 import { lines, METHODS, type Synthetic, scratch, writeRun } from "./synthetic.js";
 
-const FIGURES = ["plane", "summary", "gaps", "losses", "logprobs", "schedule", "settings"];
+const FIGURES = ["plane", "summary", "gaps", "losses", "kl", "logprobs", "schedule", "settings"];
 
 async function report(root: string, runs: string[], more: { summary?: string; title?: string } = {}) {
   const out = join(root, "report.html");
@@ -64,7 +64,7 @@ describe("six runs of 300 steps", async () => {
     expect(result.figures.map((f) => f.id)).toEqual(FIGURES);
     expect(result.figures.every((f) => f.drawn)).toBe(true);
     expect([...document.querySelectorAll("section")].map((s) => s.id)).toEqual(FIGURES);
-    for (const id of ["plane", "gaps", "losses", "logprobs", "schedule"]) {
+    for (const id of ["plane", "gaps", "losses", "kl", "logprobs", "schedule"]) {
       expect(document.querySelectorAll(`#${id} svg[role=img]`).length).toBeGreaterThan(0);
     }
   });
@@ -128,6 +128,32 @@ describe("six runs of 300 steps", async () => {
     expect(csv).toContain(`sft-then-dpo,${last.step},${last.losses["sft"]},${last.losses["dpo"]}`);
     expect(csv.length - 1).toBe(METHODS.length * evals.length);
     for (const id of FIGURES.slice(0, -1)) expect(document.querySelector(`#${id} a.csv`), id).not.toBeNull();
+  });
+
+  it("draws the KL from the base of each objective beside its loss, and of plain text, and says what it cost", () => {
+    const figure = document.querySelector("#kl")!;
+    const labels = [...figure.querySelectorAll("svg")].map((svg) => svg.getAttribute("aria-label"));
+    expect(labels).toEqual([
+      "KL from the base over steps, on SFT",
+      "SFT losses over the same steps, held out",
+      "KL from the base over steps, on DPO",
+      "DPO losses over the same steps, held out",
+      "KL from the base over steps, on plain text",
+    ]);
+    const href = figure.querySelector("a.csv")!.getAttribute("href")!;
+    const csv = decodeURIComponent(href.slice(href.indexOf(",") + 1))
+      .trim()
+      .split("\n");
+    const last = lines(METHODS[4]!).findLast((l) => (l as { type: string }).type === "eval") as {
+      step: number;
+      kl: Record<string, number>;
+      losses: Record<string, number>;
+    };
+    expect(csv[0]).toBe("on,run,step,kl,held-out loss");
+    expect(csv).toContain(`dpo,maxright,${last.step},${last.kl["dpo"]},${last.losses["dpo"]}`);
+    expect(csv).toContain(`text,maxright,${last.step},${last.kl["text"]},`);
+    // 16 evaluations of 0.02 s in 21 s
+    expect(figure.textContent).toContain("Measuring it took at most 1.5 % of a run's time.");
   });
 
   it("warns where the chosen log-prob falls while the margin grows, and only there", () => {
@@ -195,6 +221,15 @@ describe("runs that are not tidy", () => {
     expect(drawn).toMatchObject({ plane: false, gaps: false, losses: true, logprobs: true, schedule: true });
     expect(document.querySelector("#plane .missing")!.textContent).toContain("evaluate.every");
     expect(document.querySelector("#logprobs svg")!.outerHTML).toContain("training batches");
+  });
+
+  it("no KL: the figure says why", async () => {
+    const { root, dir } = await one();
+    const path = join(dir, "metrics.jsonl");
+    await writeFile(path, (await readFile(path, "utf8")).replaceAll('"kl":', '"other":'));
+    const { result, document } = await report(root, [dir]);
+    expect(result.figures.find(({ id }) => id === "kl")?.drawn).toBe(false);
+    expect(document.querySelector("#kl .missing")!.textContent).toContain("evaluate.kl is 0");
   });
 
   it("one objective only", async () => {

@@ -84,7 +84,12 @@ export function lines(spec: Synthetic): object[] {
         },
       },
       logps: { dpo: { chosen, rejected } },
+      kl: {
+        ...Object.fromEntries(objectives.map((o, i) => [o, 0.002 * (i + 1) * Math.sqrt(step)])),
+        text: 0.001 * Math.sqrt(step),
+      },
       seconds: 0.4,
+      klSeconds: 0.02,
     };
   };
   out.push(evaluate(0));

@@ -90,7 +90,15 @@ export interface EvalEvent {
   /** the same losses on a slice of the training rows (`evaluate.trainRows`), and how far they are from the optima known there */
   train?: { losses: Record<string, number>; gaps?: Record<string, number>; idealDistance?: number };
   nll?: Record<string, number>;
+  /**
+   * KL(base ‖ model) in nats per token, the base being the weights the run started with: on held-out rows of each objective
+   * that has any, and as `text` on `evaluate.text`
+   */
+  kl?: Record<string, number>;
+  /** of the whole evaluation */
   seconds: number;
+  /** of these, for `kl` */
+  klSeconds?: number;
 }
 
 export interface EndEvent {

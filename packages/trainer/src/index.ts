@@ -6,6 +6,7 @@ export { gapsOf } from "./evaluate.js";
 export { type EvaluateModelOptions, evaluateModel } from "./evaluate-model.js";
 export type * from "./events.js";
 export * from "./forecast/index.js";
+export * from "./forgetting/index.js";
 export { rowLogprobs, runRow, uploadInput } from "./forward.js";
 export { type LoadedModel, loadModel, modelIdentity } from "./load-model.js";
 export { addAdapter, dropoutSeeds, saveAdapter, startLora } from "./lora.js";

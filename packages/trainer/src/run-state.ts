@@ -23,10 +23,12 @@ export interface RunState {
   policy: PolicyState;
   /** what the reference log-probs in use were made from */
   references: Record<string, ReferenceKey[]>;
-  /** with adapters: names the frozen weights they stand on, which are not in the checkpoint */
+  /** names the weights the run started from: what KL is measured from and adapters stand on, and not in the checkpoint */
   base?: string;
   /** hashes of the data files, so that a changed file is noticed */
   data: Record<string, string>;
+  /** of `evaluate.text`, where there is one */
+  text?: string;
   stepsPerObjective: Record<string, number>;
   /** time so far, with evaluations and checkpoints */
   seconds: number;
@@ -45,6 +47,8 @@ export interface Trained {
   optimizer: AdamW;
   policy: Policy;
   objectives: readonly Objective[];
+  /** hash of `evaluate.text`, where there is one */
+  text?: string | undefined;
 }
 
 export interface Counters {
@@ -85,8 +89,9 @@ export function saveRun(
     references: Object.fromEntries(
       objectives.map((objective) => [objective.name, objective.referenceKeys()]),
     ),
-    ...(model.lora === null ? {} : { base: trained.identity }),
+    base: trained.identity,
     data: dataHashes(objectives),
+    ...(trained.text === undefined ? {} : { text: trained.text }),
     stepsPerObjective: counters.stepsPerObjective,
     seconds: counters.seconds,
     training: counters.training,
@@ -127,9 +132,16 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
       );
     }
   }
-  if (model.lora !== null && state.base !== trained.identity) {
+  const isFromBase = state.base === trained.identity || (state.base === undefined && model.lora === null);
+  if (!isFromBase) {
+    const what = model.lora === null ? "the run started from" : "the adapters stand on";
     throw new Error(
-      `${checkpoint.dir}: the model that the adapters stand on changed since this checkpoint (config: model); bring it back, or start a new run in another directory`,
+      `${checkpoint.dir}: the model that ${what} changed since this checkpoint (config: model); bring it back, or start a new run in another directory`,
+    );
+  }
+  if (state.text !== undefined && state.text !== trained.text) {
+    throw new Error(
+      `${checkpoint.dir}: the text of evaluate.text changed since this checkpoint; bring it back, or start a new run in another directory`,
     );
   }
   for (const objective of objectives)

@@ -1,5 +1,6 @@
 /** The training loop, from a config to a finished run directory. Reads from top to bottom. */
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   MetricsFile,
   RunDirectory,
@@ -29,6 +30,7 @@ import {
   sampleOf,
   withSavings,
 } from "./forecast/index.js";
+import { type KlMeter, openKlMeter } from "./forgetting/index.js";
 import { loadModel, modelIdentity } from "./load-model.js";
 import { saveAdapter, startLora } from "./lora.js";
 import type { Objective } from "./objective.js";
@@ -90,6 +92,8 @@ class Run {
   readonly #tokenising: Tokenising;
   /** steps of this session, without the first one, which warms up */
   readonly #timed = { steps: -1, seconds: 0 };
+  /** divergence from the weights the run starts with; null where it is not measured */
+  #kl: KlMeter | null = null;
   /** what the run will need, once it is known */
   forecast: Forecast | null = null;
 
@@ -150,12 +154,14 @@ class Run {
       );
       for (const line of otherOptima(objectives, tokenizer, config)) this.#notice("warning", line);
       this.#foresee(objectives, directory.config);
+      const text = await this.#openKlMeter(model, objectives, tokenizer);
       const trained: Trained = {
         model,
         identity,
         objectives,
         optimizer: new AdamW(trainableParameters(model), config.optimizer, config.seed),
         policy: runPolicy(config),
+        text,
       };
       if (config.policy.name === "mix") trained.optimizer.keepGradients();
       const result = await this.#loop(trained, tokenizer);
@@ -176,6 +182,7 @@ class Run {
       if (!(error instanceof Stopped)) throw error;
       return { out: config.out, reason: "stopped", step: 0, losses: {}, seconds: 0 };
     } finally {
+      this.#kl?.close();
       this.#tokenising.close();
       model.dispose();
     }
@@ -298,7 +305,7 @@ class Run {
 
   async #evaluate(trained: Trained, step: number): Promise<EvalEvent | null> {
     const total = trained.objectives.length;
-    return evaluateObjectives(
+    const event = await evaluateObjectives(
       trained.model,
       trained.objectives,
       step,
@@ -308,6 +315,28 @@ class Run {
         this.#emit({ type: "progress", stage: `evaluating after step ${step}`, done, total });
       },
     );
+    return this.#kl === null ? event : this.#kl.addTo(event, step, trained.model);
+  }
+
+  /** Before a checkpoint is read, while the model still is the base. @returns the hash of `evaluate.text` */
+  async #openKlMeter(
+    model: LanguageModel,
+    objectives: readonly Objective[],
+    tokenizer: Tokenizer,
+  ): Promise<string | undefined> {
+    const path = join(this.#config.out, ".base-logits");
+    const warn = (message: string) => this.#notice("warning", message);
+    const opened = await openKlMeter(
+      this.#config,
+      model,
+      objectives,
+      tokenizer,
+      this.#tokenising,
+      path,
+      warn,
+    );
+    this.#kl = opened?.meter ?? null;
+    return opened?.textHash;
   }
 
   #startLora(lora: LoraConfig, model: LanguageModel, identity: string): void {

@@ -84,7 +84,7 @@ async function run(input: RunConfigInput, shouldStop: (events: TrainEvent[]) => 
     result.reason === "finished" ? readFileSync(join(resolved.out, "model/model.safetensors")) : null;
   const lines = events
     .filter(({ type }) => ["start", "step", "eval", "end"].includes(type))
-    .map((line) => ({ ...line, seconds: 0 }));
+    .map((line) => ({ ...line, seconds: 0, klSeconds: 0 }));
   return { events, result, lines, model };
 }
 

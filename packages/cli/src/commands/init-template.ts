@@ -75,6 +75,8 @@ evaluate:
   holdout: 0.03                 # share of data held out of training
   # splitSeed: 1                # by which rows are held out; default: seed
   trainRows: 0                  # training rows of each objective that are evaluated too
+  kl: 64                        # held-out tokens of each objective on which KL(base || trained) is measured; 0 = none
+  # text: data/text.txt         # plain text on which it is measured too
 checkpoint:
   every: 500                    # steps; 0 = only at the end and when stopped
   keep: 2

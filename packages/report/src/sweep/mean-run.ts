@@ -58,7 +58,8 @@ function combine(rows: EvalRow[], weights: number[]): EvalRow {
     logps: Object.fromEntries(Object.keys(rows[0]!.logps).map((name) => [name, pair(name)])),
     margins: numbers((row) => row.margins),
     accuracies: numbers((row) => row.accuracies),
-    kls: numbers((row) => row.kls),
+    kl: numbers((row) => row.kl),
+    klSeconds: sum((row) => row.klSeconds),
     ...(rows.every((row) => row.train !== undefined)
       ? {
           train: {

@@ -32,6 +32,8 @@ export function fileProblems(config: RunConfig, given: { model: string }): Confi
       problems.push({ path: ["objectives", name, "reference"], message });
     }
   }
+  const { text } = config.evaluate;
+  if (text !== undefined) problems.push(...dataProblems(text, ["evaluate", "text"]));
   return problems;
 }
 

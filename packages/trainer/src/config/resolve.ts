@@ -45,7 +45,7 @@ export function resolveConfig(
   }
   const policy = resolvePolicy(parsed, optima);
   const { lora, optima: _, budget, ...rest } = parsed;
-  const { splitSeed, ...evaluate } = parsed.evaluate;
+  const { splitSeed, text, ...evaluate } = parsed.evaluate;
   return {
     ...rest,
     ...(optima === undefined ? {} : { optima }),
@@ -60,6 +60,7 @@ export function resolveConfig(
       ...evaluate,
       holdout: evaluate.holdout ?? HOLDOUT[parsed.order],
       ...(splitSeed === undefined ? {} : { splitSeed }),
+      ...(text === undefined ? {} : { text: absolute(text, "evaluate", "text") }),
     },
     out: absolute(parsed.out, "out"),
   };

@@ -334,9 +334,15 @@ const evaluate = z
     trainRows: countOrZero(
       "Training rows of each objective that are evaluated beside the held-out ones, the first of the file. 0 = none.",
     ).default(0),
+    kl: countOrZero(
+      "Loss tokens of each objective's held-out rows on which the divergence from the weights the run starts with, KL(base || trained), is measured at each evaluation; 0 = not measured. While the run goes on, it takes 4 bytes x tokens x vocabulary of disk for each objective.",
+    ).default(64),
+    text: file(
+      "A file of plain text (.txt, or format text in .json, .jsonl) on which the divergence is measured too. Relative to the config file.",
+    ).optional(),
   })
   .prefault({})
-  .describe("Held-out losses while training.");
+  .describe("Held-out losses and divergence from the base while training.");
 
 const checkpoint = z
   .strictObject({

@@ -17,6 +17,7 @@ export function semanticProblems(config: ParsedConfig): ConfigProblem[] {
     ...objectiveProblems(config),
     ...(config.policy === undefined ? missingPolicy(names) : policyProblems(config, config.policy, names)),
     ...stepProblems(config),
+    ...textProblems(config),
   ];
 }
 
@@ -55,6 +56,18 @@ function preferenceProblems(name: string, given: DpoInput): ConfigProblem[] {
     problems.push({ path: [...path, "reference"], message });
   }
   return problems;
+}
+
+/** Plain text is told beside the objectives, under a name of its own. */
+function textProblems({ evaluate, objectives }: ParsedConfig): ConfigProblem[] {
+  if (evaluate.text === undefined) return [];
+  const path = ["evaluate", "text"];
+  if (evaluate.kl === 0)
+    return [{ path, message: "nothing is measured on it with kl: 0; set kl above 0, or leave text out" }];
+  if (!Object.hasOwn(objectives, "text")) return [];
+  return [
+    { path, message: "an objective is called text already, which is its name in the metrics; rename that" },
+  ];
 }
 
 function missingPolicy(names: readonly string[]): ConfigProblem[] {

@@ -169,6 +169,10 @@ export interface RunConfig {
     splitSeed?: number;
     /** training rows of each objective that are evaluated too, the first of the file; 0 = none */
     trainRows: number;
+    /** most loss tokens of each objective's held-out rows, and of `text`, on which KL(base ‖ trained) is measured; 0 = none */
+    kl: number;
+    /** absolute path of a file of plain text on which it is measured too */
+    text?: string;
   };
   checkpoint: {
     /** steps between checkpoints; 0 = only at the end and when stopped */

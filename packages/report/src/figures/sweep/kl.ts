@@ -19,14 +19,14 @@ export function kl({ sweep, looks }: SweepInput): Figure {
     const run = sweep.runs.get(row.id);
     return run === undefined || row.status !== "finished" ? [] : [{ row, run }];
   });
-  const names = [...new Set(told.flatMap(({ run }) => run.evals.flatMap((e) => Object.keys(e.kls))))];
+  const names = [...new Set(told.flatMap(({ run }) => run.evals.flatMap((e) => Object.keys(e.kl))))];
   if (names.length === 0 || lambda === undefined)
     return { ...figure, missing: "These runs did not measure the KL from the base model." };
   figure.csv.rows = names.flatMap((name) =>
     told.flatMap(({ row, run }) =>
       run.evals
-        .filter((e) => e.kls[name] !== undefined)
-        .map((e) => [name, row.label, row.lambda ?? undefined, row.seed, e.step, e.kls[name]]),
+        .filter((e) => e.kl[name] !== undefined)
+        .map((e) => [name, row.label, row.lambda ?? undefined, row.seed, e.step, e.kl[name]]),
     ),
   );
   const cells = names.map((name) => {
@@ -35,7 +35,7 @@ export function kl({ sweep, looks }: SweepInput): Figure {
       if (runs.length === 0) return [];
       const points = meanRun(runs, label).evals.map((e) => ({
         step: e.step,
-        value: e.kls[name] ?? Number.NaN,
+        value: e.kl[name] ?? Number.NaN,
       }));
       const isTold = points.some((p) => Number.isFinite(p.value));
       return isTold ? [{ name: label, look: looks.get(curve)!, points, dots: true }] : [];
