@@ -1,6 +1,10 @@
 /** One Observable Plot chart as SVG text, drawn without a browser. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { CONTROLS, escape } from "./escape.js";
+
+/** Stands for the label until the SVG is text: in an attribute, linkedom leaves "<" as it is, which is no XML. */
+const LABEL = "label-of-the-chart";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
@@ -41,9 +45,12 @@ export function chart(label: string, options: Options): string {
   if (label === "") svg.setAttribute("aria-hidden", "true");
   else {
     svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label);
+    svg.setAttribute("aria-label", LABEL);
   }
-  return shorten(svg.outerHTML);
+  return shorten(svg.outerHTML)
+    .replace(LABEL, () => escape(label))
+    .replace(CONTROLS, "")
+    .replaceAll("&nbsp;", "\u00a0");
 }
 
 /** A hundredth of a pixel is enough: coordinates lose their further digits. */

@@ -144,7 +144,7 @@ function tableHtml(entries: Entry[], columns: Column[]): string {
     const numbers = laid.map(({ values, text, best }) => {
       const value = values[i];
       if (value === undefined) return '<td data-sort="">–</td>';
-      const shown = escape(text(value));
+      const shown = escape(text(value)).replace(/ (± \S+)$/, "<small>$1</small>");
       return `<td data-sort="${value.mean}">${value.mean === best ? `<b title="best">${shown} ◂</b>` : shown}</td>`;
     });
     return `<tr>${name}<td data-sort="${point.lambda ?? ""}">${point.lambda ?? "–"}</td>${numbers.join("")}</tr>`;
