@@ -63,7 +63,7 @@ const OPTIONS: Record<string, string[]> = {
   ],
   export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],
-  report: ["--out", "--title"],
+  report: ["--out", "--figures", "--title"],
   doctor: ["--json"],
   init: [],
   schema: [],

@@ -17,6 +17,7 @@ export interface Scales {
 }
 
 type Options = Plot.PlotOptions;
+type Drawn = ReturnType<typeof document.createElement>;
 
 /** Pixel positions of a chart with these options; needed to place names before they are drawn. */
 export function scales(options: Options): Scales {
@@ -34,7 +35,7 @@ export function scales(options: Options): Scales {
  * @param label what the picture shows, for people who cannot see it; empty for mere decoration
  */
 export function chart(label: string, options: Options): string {
-  const svg = Plot.plot({ className: "chart", ...options, document } as Options) as unknown as Element;
+  const svg = Plot.plot({ className: "chart", ...options, document } as Options) as unknown as Drawn;
   for (const style of svg.querySelectorAll("style")) style.remove();
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("font-size", "11");

@@ -66,7 +66,9 @@ function section(figure: Figure): string {
       : figure.picture === undefined
         ? (figure.html ?? "")
         : pictureHtml(figure.picture) + (figure.html ?? "");
-  return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}<figcaption>${escape(figure.caption)}</figcaption></figure></section>`;
+  // How to read a picture is of no use where there is none.
+  const caption = figure.missing === undefined ? `<figcaption>${escape(figure.caption)}</figcaption>` : "";
+  return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}${caption}</figure></section>`;
 }
 
 const CSS = `

@@ -3,9 +3,11 @@ import { standaloneSvg, svgToPng } from "@outright/report";
 import { describe, expect, it } from "vitest";
 import { duration } from "../src/figures/sweep/costs.js";
 import { digitsFor, fixed, plus, withHalf } from "../src/figures/sweep/format.js";
+import { rowsChart } from "../src/figures/sweep/rows.js";
 import { labelBox, placeNotes } from "../src/labels.js";
 import { pictureHtml, pictureSvg } from "../src/picture.js";
 import type { EvalRow, Run } from "../src/run.js";
+import type { Interval } from "../src/sweep/format.js";
 import { half, intervalOf, known, studentT95 } from "../src/sweep/intervals.js";
 import { meanRun } from "../src/sweep/mean-run.js";
 
@@ -56,6 +58,36 @@ describe("numbers for people", () => {
       "12 min 5 s",
       "3 h 20 min",
     ]);
+  });
+});
+
+describe("bars", () => {
+  const at = (mean: number): Interval => ({ mean, low: mean - 0.01, high: mean + 0.01, n: 2 });
+  const widths = (values: number[]): number[] => {
+    const rows = values.map((value) => ({
+      name: "a",
+      look: { color: "var(--run0)", dash: "none", symbol: "circle" as const, fill: "var(--run0)" },
+      values: [at(value)],
+    }));
+    const svg = rowsChart(
+      "bars",
+      [{ title: "g", rows }],
+      [{ title: "gap", kind: "bars", text: String }],
+      500,
+    );
+    return [...svg.matchAll(/aria-label="bar"[^>]*>.*?width="([\d.]+)"/g)].map((m) => Number(m[1]));
+  };
+
+  it("are as long as their values, whichever side of 0 they lie", () => {
+    for (const values of [
+      [0.1, 0.2],
+      [-0.1, -0.2],
+      [-0.1, 0.2],
+    ]) {
+      const [a, b] = widths(values);
+      expect(b! / a!).toBeCloseTo(2, 1);
+      expect(b).toBeGreaterThan(150);
+    }
   });
 });
 

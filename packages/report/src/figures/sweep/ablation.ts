@@ -117,7 +117,17 @@ function ablationChart(title: string, curves: AblationCurve[], every: number[]):
   };
   const at = scales({ ...options, marks: [] });
   const marks: Plot.Markish[] = [];
-  if (hasFree) marks.push(Plot.ruleX([Math.sqrt(last * beyond)], { stroke: MUTED, strokeDasharray: "2 4" }));
+  if (hasFree)
+    marks.push(
+      Plot.ruleX([Math.sqrt(last * beyond)], { stroke: MUTED, strokeDasharray: "2 4" }),
+      Plot.text([beyond], {
+        x: (k: number) => k,
+        frameAnchor: "bottom",
+        text: () => "free",
+        dy: 16,
+        fill: "currentColor",
+      }),
+    );
   const shown = curves.filter((curve) => curve.marks.length > 0);
   const ends = shown.map(({ marks: own, free }) =>
     free === undefined ? own.at(-1)! : { k: beyond, value: free },

@@ -106,7 +106,8 @@ function domainOf(panel: RowPanel, values: Interval[]): Domain {
     const [from, to] = padded(ends);
     return { low: from, high: to, text: 8 };
   }
-  return { low: Math.min(0, ends[0]!), high: Math.max(0, ends[1]!) || 1, text };
+  const [from, to] = [Math.min(0, ends[0]!), Math.max(0, ends[1]!)];
+  return { low: from, high: from === to ? 1 : to, text };
 }
 
 function nameMarks(lines: Line[], heads: { id: string; title: string }[], names: number): Plot.Markish[] {
