@@ -72,7 +72,7 @@ const OPTIONS: Record<string, string[]> = {
   ],
   export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],
-  report: ["--out", "--title"],
+  report: ["--out", "--figures", "--title"],
   doctor: ["--json"],
   init: [],
   schema: [],
@@ -125,7 +125,7 @@ describe("errors are one line on standard error, with exit code 1", () => {
   const cases: [args: string[], line: string][] = [
     [["trian"], "unknown command 'trian'; did you mean train?; see `outright --help`"],
     [["doctor", "--jsn"], "unknown option '--jsn'; did you mean --json?; see `outright doctor --help`"],
-    [["report"], "missing required argument 'run'; see `outright report --help`"],
+    [["report"], "missing required argument 'directory'; see `outright report --help`"],
     [
       ["schema", "extra"],
       "too many arguments for 'schema'. Expected 0 arguments but got 1; see `outright schema --help`",

@@ -1,6 +1,10 @@
 /** One Observable Plot chart as SVG text, drawn without a browser. */
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { CONTROLS, escape } from "./escape.js";
+
+/** Stands for the label until the SVG is text: in an attribute, linkedom leaves "<" as it is, which is no XML. */
+const LABEL = "label-of-the-chart";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
@@ -13,6 +17,7 @@ export interface Scales {
 }
 
 type Options = Plot.PlotOptions;
+type Drawn = ReturnType<typeof document.createElement>;
 
 /** Pixel positions of a chart with these options; needed to place names before they are drawn. */
 export function scales(options: Options): Scales {
@@ -30,7 +35,7 @@ export function scales(options: Options): Scales {
  * @param label what the picture shows, for people who cannot see it; empty for mere decoration
  */
 export function chart(label: string, options: Options): string {
-  const svg = Plot.plot({ className: "chart", ...options, document } as Options) as unknown as Element;
+  const svg = Plot.plot({ className: "chart", ...options, document } as Options) as unknown as Drawn;
   for (const style of svg.querySelectorAll("style")) style.remove();
   svg.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   svg.setAttribute("font-size", "11");
@@ -41,9 +46,12 @@ export function chart(label: string, options: Options): string {
   if (label === "") svg.setAttribute("aria-hidden", "true");
   else {
     svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", label);
+    svg.setAttribute("aria-label", LABEL);
   }
-  return shorten(svg.outerHTML);
+  return shorten(svg.outerHTML)
+    .replace(LABEL, () => escape(label))
+    .replace(CONTROLS, "")
+    .replaceAll("&nbsp;", "\u00a0");
 }
 
 /** A hundredth of a pixel is enough: coordinates lose their further digits. */

@@ -1,4 +1,4 @@
-/** @outright/report: one self-contained HTML page from the files that runs wrote. Imports no other room. */
+/** @outright/report: one self-contained HTML page from the files that runs or sweeps wrote, and its figures as files. Imports no other room. */
 export { svgToPng } from "./export/png.js";
 export { standaloneSvg } from "./export/svg-file.js";
 export { type ReportFigure, type ReportOptions, type ReportResult, renderReport } from "./report.js";

@@ -21,7 +21,7 @@ export interface Bounds {
 }
 
 /** Mean advance of the page's sans-serif at 11 px, on the wide side. */
-const CHARACTER = 6.3;
+const CHARACTER = 6.7;
 const LINE = 14;
 const AWAY = 9;
 
@@ -80,8 +80,11 @@ export function labelBox(anchor: Anchor, { dx, dy, align }: Placed): Bounds {
   return textBox(anchor.text, align === "start" ? anchor.x + dx : anchor.x + dx - width, anchor.y + dy);
 }
 
+/** Nearer than this, one note serves two points that say the same. */
+const NEAR = 55;
+
 /**
- * Short notes close to their points, each where it covers nothing; where no place is free, none.
+ * Short notes close to their points, each where it covers nothing; where no place is free, or the same is said close by, none.
  * @param keepFree points that no note may cover
  */
 export function placeNotes(
@@ -107,7 +110,10 @@ export function placeNotes(
       align: x! < 0 ? ("end" as const) : ("start" as const),
     })),
   );
+  const told: Anchor[] = [];
   return anchors.map((anchor) => {
+    if (told.some((o) => o.text === anchor.text && Math.hypot(o.x - anchor.x, o.y - anchor.y) < NEAR))
+      return undefined;
     const place = places.find((p) => {
       const box = labelBox(anchor, p);
       const isWithin =
@@ -117,7 +123,10 @@ export function placeNotes(
         box.bottom <= bounds.bottom;
       return isWithin && !taken.some((o) => overlap(box, o)) && !keepFree.some((q) => inside(q, box, 2));
     });
-    if (place !== undefined) taken.push(labelBox(anchor, place));
+    if (place !== undefined) {
+      taken.push(labelBox(anchor, place));
+      told.push(anchor);
+    }
     return place;
   });
 }

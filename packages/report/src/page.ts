@@ -66,7 +66,9 @@ function section(figure: Figure): string {
       : figure.picture === undefined
         ? (figure.html ?? "")
         : pictureHtml(figure.picture) + (figure.html ?? "");
-  return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}<figcaption>${escape(figure.caption)}</figcaption></figure></section>`;
+  // How to read a picture is of no use where there is none.
+  const caption = figure.missing === undefined ? `<figcaption>${escape(figure.caption)}</figcaption>` : "";
+  return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}${caption}</figure></section>`;
 }
 
 const CSS = `
@@ -83,6 +85,10 @@ h4{font-size:13px;margin:12px 0 4px;color:var(--muted)}
 .answer p{margin:0 0 8px;font-size:17px;max-width:75ch}
 .words{text-align:left;white-space:normal}
 .narrow{width:auto}
+td small{font-size:11.5px}
+#answer td,#answer th,#numbers td,#numbers th{padding:5px 6px}
+#answer td,#numbers td{vertical-align:top}
+#answer th[scope=row],#numbers th[scope=row]{vertical-align:top}
 tfoot th,tfoot td{border-top:2px solid var(--ink);font-weight:600}
 figure{margin:0}
 figcaption{color:var(--muted);font-size:13.5px;max-width:80ch;margin-top:8px}

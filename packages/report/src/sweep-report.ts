@@ -1,5 +1,5 @@
 /** From a sweep's directory to one HTML file, and every figure as SVG, PNG and CSV. */
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { Figure } from "./figures/figure.js";
 import { ablation } from "./figures/sweep/ablation.js";
 import { costs } from "./figures/sweep/costs.js";
@@ -56,6 +56,7 @@ export async function renderSweepReport(options: SweepReportOptions): Promise<Re
     failed(input),
     made(input),
   ].filter((figure) => figure !== undefined);
+  const dir = options.figures ?? join(options.dir, "figures");
   const warnings = warningsOf(input);
   const html = page({
     title: options.title ?? `Sweep ${sweep.name}`,
@@ -64,10 +65,10 @@ export async function renderSweepReport(options: SweepReportOptions): Promise<Re
     keyLabel: "Methods and how they are drawn",
     warnings,
     figures,
-    footer: "Every figure is in the folder figures beside this page too, as SVG, PNG and CSV.",
+    footer: `Every figure is also in the folder ${basename(resolve(dir))}, as SVG, PNG and CSV.`,
   });
   await replaceFile(out, html);
-  return reportResult(out, html, figures, warnings, options.figures ?? join(options.dir, "figures"));
+  return reportResult(out, html, figures, warnings, dir);
 }
 
 function leadOf({ summary, runs }: Sweep): string[] {

@@ -130,7 +130,7 @@ function simulate(m: Method, lambda: number | null, seed: number, spec: SweepSpe
   const random = randomOf(seed * 7919 + m.curve.length * 104729 + Math.round(100 * (lambda ?? 0)));
   const { steps } = spec;
   const l = lambda ?? 0.5;
-  let theta: Vec = [START[0] + 0.03 * random.normal(), START[1] + 0.03 * random.normal()];
+  let theta: Vec = START;
   const counts: Record<string, number> = { sft: 0, dpo: 0 };
   const gaps = { sft: 0, dpo: 0 };
   let seconds = 0;

@@ -6,16 +6,28 @@ import { examples } from "./options.js";
 export function addReport(program: Command, output: Output): void {
   program
     .command("report")
-    .summary("one HTML page about one or several runs")
+    .summary("one HTML page about a sweep, or about one or several runs")
     .description(
-      "Writes one self-contained HTML page about one or several runs; runs that still go on may be among them.",
+      "Writes one self-contained HTML page about a sweep or about one or several runs, also while they still go on.\n" +
+        "For a sweep, every figure is written beside the page too, as SVG, PNG and CSV.",
     )
-    .argument("<run...>", "directories of runs")
-    .option("--out <file>", "the page (default: report.html in the run's directory; with several runs, here)")
+    .argument("<directory...>", "directory of a sweep, or directories of runs")
+    .option("--out <file>", "the page (default: report.html in that directory; with several runs, here)")
+    .option(
+      "--figures <dir>",
+      "every figure as SVG, PNG and CSV (default: figures/ in a sweep's directory; for runs none)",
+    )
     .option("--title <text>", "its title")
-    .addHelpText("after", examples(["outright report runs/mix runs/alright --out compare.html", ""]))
-    .action(async (runs: string[], flags: { out?: string; title?: string }) => {
+    .addHelpText(
+      "after",
+      examples(
+        ["outright report sweeps/first", "the sweep's page and its figures"],
+        ["outright report runs/mix runs/alright --out compare.html", "runs side by side"],
+        ["outright report runs/mix --figures pictures", "a run's figures as files"],
+      ),
+    )
+    .action(async (dirs: string[], flags: { out?: string; figures?: string; title?: string }) => {
       const { reportCommand } = await import("../commands/report.js");
-      await reportCommand(runs, flags, output);
+      await reportCommand(dirs, flags, output);
     });
 }

@@ -4,13 +4,18 @@ import type { Interval } from "./format.js";
 /** Two-sided 95 % points of Student's t for 1 to 10 degrees of freedom. */
 const T95 = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.306, 2.2622, 2.2281];
 
-/** @param freedom degrees of freedom, 1 or more; above 10 by the expansion in 1/freedom, within 10⁻³ */
+/** @param freedom degrees of freedom, 1 or more; above 10 by the expansion in 1/freedom, within 10⁻³ (Abramowitz and Stegun, 26.7.5) */
 export function studentT95(freedom: number): number {
   if (!(freedom >= 1)) throw new RangeError(`studentT95: ${freedom} degrees of freedom; it needs 1 or more`);
   const known = T95[Math.floor(freedom) - 1];
   if (known !== undefined) return known;
   const z = 1.959964;
-  return z + (z ** 3 + z) / (4 * freedom) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * freedom ** 2);
+  const terms = [
+    (z ** 3 + z) / 4,
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / 96,
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / 384,
+  ];
+  return terms.reduce((sum, term, i) => sum + term / freedom ** (i + 1), z);
 }
 
 /** Of the finite values; undefined where there is none. */

@@ -109,15 +109,25 @@ function ablationChart(title: string, curves: AblationCurve[], every: number[]):
     x: {
       type: "log" as const,
       domain: [first / 1.3, (hasFree ? beyond : last) * 1.3],
-      ticks: [...every, ...(hasFree ? [beyond] : [])],
-      tickFormat: (k: number) => (k > last ? "free" : `${k}`),
+      ticks: every,
+      tickFormat: String,
       label: "steps between measurements K, log scale →",
     },
     y: { domain, ticks: 6, label: `↑ ${title}` },
   };
   const at = scales({ ...options, marks: [] });
   const marks: Plot.Markish[] = [];
-  if (hasFree) marks.push(Plot.ruleX([Math.sqrt(last * beyond)], { stroke: MUTED, strokeDasharray: "2 4" }));
+  if (hasFree)
+    marks.push(
+      Plot.ruleX([Math.sqrt(last * beyond)], { stroke: MUTED, strokeDasharray: "2 4" }),
+      Plot.text([beyond], {
+        x: (k: number) => k,
+        frameAnchor: "bottom",
+        text: () => "free",
+        dy: 16,
+        fill: "currentColor",
+      }),
+    );
   const shown = curves.filter((curve) => curve.marks.length > 0);
   const ends = shown.map(({ marks: own, free }) =>
     free === undefined ? own.at(-1)! : { k: beyond, value: free },

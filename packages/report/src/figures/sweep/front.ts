@@ -245,7 +245,6 @@ function frontChart(
   const notePlaces = placeNotes(notes, bounds, keepFree, taken);
 
   const drawn: Plot.Markish[] = [...under];
-  for (const { name, look, points } of fronts) drawn.push(...frontMarks(name, look, points, frame));
   drawn.push(
     Plot.dot(inFrame, {
       x: "x",
@@ -254,9 +253,9 @@ function frontChart(
       symbol: ({ name }: Landmark) => (name === "base model" ? "circle" : "hexagon"),
       stroke: "currentColor",
       strokeWidth: 2,
-      fill: "var(--paper)",
     }),
   );
+  for (const { name, look, points } of fronts) drawn.push(...frontMarks(name, look, points, frame));
   for (const [i, anchor] of anchors.entries()) {
     const { dx, dy, align } = places[i]!;
     const row = { x: at.fromX(anchor.x), y: at.fromY(anchor.y) };

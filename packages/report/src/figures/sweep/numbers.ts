@@ -55,7 +55,6 @@ const share = { text: () => (value: Interval) => `${fixed(100 * value.mean, 0)} 
 
 function columnsOf(summary: SweepSummary): Column[] {
   const names = Object.keys(summary.objectives);
-  const base = summary.baseline.label;
   return [
     ...names.map(
       (name): Column => ({
@@ -80,7 +79,7 @@ function columnsOf(summary: SweepSummary): Column[] {
       text: plain,
     },
     {
-      title: "… scaled",
+      title: "scaled distance",
       better: "low",
       of: ({ point }) => known(point.heldout.scaledDistance),
       text: plain,
@@ -93,21 +92,19 @@ function columnsOf(summary: SweepSummary): Column[] {
     },
     { title: "time", better: "low", of: ({ point }) => known(point.seconds), ...inUnits(SECONDS) },
     {
-      title: `time, % over ${base}`,
-      better: "low",
+      title: "time, %",
       of: ({ point }) => known(point.increase?.seconds),
       ...percent,
     },
     { title: "tokens", of: ({ point }) => known(point.tokens), ...inUnits(COUNT) },
     {
-      title: "memory of tensors",
+      title: "memory",
       better: "low",
       of: ({ point }) => known(point.peakTensorBytes),
       ...inUnits(BYTES),
     },
     {
-      title: `memory, % over ${base}`,
-      better: "low",
+      title: "memory, %",
       of: ({ point }) => known(point.increase?.peakTensorBytes),
       ...percent,
     },
@@ -123,6 +120,7 @@ function columnsOf(summary: SweepSummary): Column[] {
 }
 
 function tableHtml(entries: Entry[], columns: Column[]): string {
+  const hasSeeds = entries.some(({ point }) => point.seconds?.n > 1);
   const laid = columns.map((column) => {
     const values = entries.map((entry) => column.of(entry));
     const numbers = values.flatMap((v) => (v === undefined ? [] : [v.mean]));
@@ -133,36 +131,40 @@ function tableHtml(entries: Entry[], columns: Column[]): string {
     better === "high" ? "\u00a0↑" : better === "low" ? "\u00a0↓" : "";
   const button = (text: string): string => `<th scope="col"><button type="button">${text}</button></th>`;
   const head = laid.map(({ column, unit }) =>
-    button(`${escape(column.title)}${unit === "" ? "" : `\u00a0(${unit})`}${arrow(column)}`),
+    button(`${escape(column.title)}${unit === "" ? "" : ` (${unit})`}${arrow(column)}`),
   );
   const body = entries.map(({ curve, point }, i) => {
     const notes = [
-      point.seconds?.n === 1 ? "one seed" : "",
+      hasSeeds && point.seconds?.n === 1 ? "one seed" : "",
       point.failed > 0 ? `${point.failed} failed` : "",
     ].filter(Boolean);
     const name = `<th scope="row">${escape(curve.label)}${notes.length > 0 ? `<small>${notes.join(", ")}</small>` : ""}</th>`;
     const numbers = laid.map(({ values, text, best }) => {
       const value = values[i];
       if (value === undefined) return '<td data-sort="">–</td>';
-      const shown = escape(text(value));
-      return `<td data-sort="${value.mean}">${value.mean === best ? `<b title="best">${shown} ◂</b>` : shown}</td>`;
+      const shown = escape(text(value)).replace(/ (± \S+)$/, "<small>$1</small>");
+      return `<td data-sort="${value.mean}">${value.mean === best ? mark(shown) : shown}</td>`;
     });
     return `<tr>${name}<td data-sort="${point.lambda ?? ""}">${point.lambda ?? "–"}</td>${numbers.join("")}</tr>`;
   });
   return `<div class="scroll"><table><thead><tr>${button("method")}${button("λ")}${head.join("")}</tr></thead><tbody>${body.join("")}</tbody></table></div>`;
 }
 
+/** The sign stands beside the mean, above the half interval. */
+const mark = (shown: string): string => {
+  const [mean, ...rest] = shown.split("<small>");
+  return `<b title="best">${mean} ◂</b>${rest.map((part) => `<small>${part}`).join("")}`;
+};
+
+/** None where all are equal, or where most are as good as the best. */
 function bestOf(numbers: number[], better: Column["better"]): number | undefined {
-  if (better === undefined || new Set(numbers).size < 2) return undefined;
-  return better === "low" ? Math.min(...numbers) : Math.max(...numbers);
+  if (better === undefined) return undefined;
+  const best = better === "low" ? Math.min(...numbers) : Math.max(...numbers);
+  return numbers.filter((value) => value === best).length > numbers.length / 2 ? undefined : best;
 }
 
 const csvOf = (entries: Entry[], columns: Column[]): { header: string[]; rows: Cell[][] } => ({
-  header: [
-    "method",
-    "lambda",
-    ...columns.flatMap((column) => cellNames(column.title.replace("… ", "ideal distance, "))),
-  ],
+  header: ["method", "lambda", ...columns.flatMap((column) => cellNames(column.title))],
   rows: entries.map((entry) => [
     entry.curve.label,
     entry.point.lambda ?? undefined,
@@ -191,8 +193,8 @@ export function answer({ sweep }: SweepInput): Figure {
     id: "answer",
     title: sweep.isComplete ? "Answer" : "So far",
     caption:
-      "Each method at the λ with its smallest held-out ideal distance. ± is half a 95 % interval over seeds; the ideal distance is √Σ gap², scaled: each gap divided by its range; the hypervolume is the share of the scaled plane that " +
-      "a method's whole front dominates. ◂ marks the best of a column; click a heading to sort.",
+      "Each method at the λ with its smallest held-out ideal distance. ± is half a 95 % interval over seeds; the ideal distance is √Σ gap², scaled: each gap divided by its range, from f* to the loss that training on the other objective alone ends with; the hypervolume is the area of the scaled plane (1 up to the ideal point) that " +
+      `a method's whole front dominates. Memory is the most that tensors held at once; % is more than ${summary.baseline.label} at the same λ. ◂ marks the best of a column; click a heading to sort.`,
     html: `<div class="answer">${sentences}</div>${entries.length > 0 ? tableHtml(entries, columns) : ""}`,
     csv: csvOf(entries, columns),
   };

@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import { chart, scales } from "../../chart.js";
 import { labelBox, placeLabels, placeNotes } from "../../labels.js";
-import { bestPoint, seedsNote } from "../../sweep/choose.js";
+import { bestPoint, compared, otherKs, seedsNote } from "../../sweep/choose.js";
 import type { Interval } from "../../sweep/format.js";
 import { cellNames, cells, known } from "../../sweep/intervals.js";
 import { type Figure, HALO, lossAxis, MUTED, scaleOf, WIDE } from "../figure.js";
@@ -24,18 +24,16 @@ const HEIGHT = 400;
 export function quality({ sweep, looks }: SweepInput): Figure {
   const { summary } = sweep;
   const optima = summary.optimaCost?.seconds;
-  const best = summary.curves
-    .filter(({ method }) => method !== "single")
-    .flatMap((curve) => {
-      const point = bestPoint(curve);
-      return point === undefined ? [] : [{ curve, point }];
-    });
+  const best = compared(summary).flatMap((curve) => {
+    const point = bestPoint(curve);
+    return point === undefined ? [] : [{ curve, point }];
+  });
   const figure: Figure = {
     id: "quality",
     title: "Quality against time",
     caption:
       "Every method at its best λ: lower is nearer to the ideal point, further left is faster. MAXRIGHT decides by f*, which takes runs on each objective alone: the hollow ring " +
-      `counts their time too. ${seedsNote(summary)}`,
+      `counts their time too. ${seedsNote(summary)}${otherKs(summary)}`,
     csv: {
       header: [
         "method",

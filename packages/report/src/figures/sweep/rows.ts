@@ -32,7 +32,7 @@ export interface RowPanel {
 }
 
 const ROW = 17;
-const TOP = 40;
+const TOP = 30;
 const BOTTOM = 24;
 const CHARACTER = 6.3;
 
@@ -64,7 +64,7 @@ export function rowsChart(label: string, groups: RowGroup[], panels: RowPanel[],
       shown.flatMap(({ value, other }) => [value, other].filter((v) => v !== undefined)),
     );
     const marks: Plot.Markish[] = [
-      Plot.text([panel.title], { frameAnchor: "top-left", dy: -34, fontWeight: 600, fontSize: 12 }),
+      Plot.text([panel.title], { frameAnchor: "top-left", dy: -26, fontWeight: 600, fontSize: 12 }),
       ...(p > 0 ? [] : nameMarks(lines, heads, names)),
       ...(panel.kind === "bars" ? barMarks(shown, panel, x) : pairMarks(shown, panel, x)),
     ];
@@ -75,7 +75,7 @@ export function rowsChart(label: string, groups: RowGroup[], panels: RowPanel[],
       marginRight: 6,
       marginTop: TOP,
       marginBottom: BOTTOM,
-      x: { domain: [x.low, x.high], label: null, ticks: 4, grid: true, insetRight: x.text },
+      x: { domain: [x.low, x.high], label: null, ticks: 3, grid: true, insetRight: x.text },
       y: { domain, axis: null, padding: 0.14 },
       marks,
     });
@@ -106,7 +106,8 @@ function domainOf(panel: RowPanel, values: Interval[]): Domain {
     const [from, to] = padded(ends);
     return { low: from, high: to, text: 8 };
   }
-  return { low: Math.min(0, ends[0]!), high: Math.max(0, ends[1]!) || 1, text };
+  const [from, to] = [Math.min(0, ends[0]!), Math.max(0, ends[1]!)];
+  return { low: from, high: from === to ? 1 : to, text };
 }
 
 function nameMarks(lines: Line[], heads: { id: string; title: string }[], names: number): Plot.Markish[] {
@@ -116,6 +117,7 @@ function nameMarks(lines: Line[], heads: { id: string; title: string }[], names:
       text: "title",
       frameAnchor: "left",
       dx: -names,
+      dy: 2,
       textAnchor: "start",
       fontWeight: 600,
       fontSize: 12,
@@ -182,6 +184,7 @@ function barMarks(shown: Shown[], panel: RowPanel, x: Domain): Plot.Markish[] {
       dx: 5,
       textAnchor: "start",
       fontSize: 10,
+      fill: "currentColor",
       fontVariant: "tabular-nums",
       ...HALO,
     }),
