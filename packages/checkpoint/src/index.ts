@@ -27,6 +27,7 @@ export {
   type RunDirectoryOptions,
   type RunPaths,
 } from "./run-directory.js";
+export { lockDirectory } from "./run-lock.js";
 export type { TensorInfo } from "./safetensors-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors-read.js";
 export {
