@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { addBench } from "./program/bench.js";
 import { addDoctor } from "./program/doctor.js";
+import { addEval } from "./program/eval.js";
 import { addExport } from "./program/export.js";
 import { addGenerate } from "./program/generate.js";
 import { addInit } from "./program/init.js";
@@ -47,6 +48,7 @@ export function buildProgram(output: Output): Program {
   addTrain(program, output, outcome);
   addPlan(program, output);
   addScore(program, output);
+  addEval(program, output, outcome);
   addGenerate(program, output);
   addExport(program, output);
   addPreview(program, output);
@@ -56,7 +58,7 @@ export function buildProgram(output: Output): Program {
   addInit(program, output);
   addSchema(program, output);
 
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
     command
       .exitOverride()
       // errors are told in one place, by main
