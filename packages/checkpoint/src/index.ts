@@ -30,7 +30,7 @@ export {
   type RunDirectoryOptions,
   type RunPaths,
 } from "./run-directory.js";
-export { acquireLock, LOCK_FILE, releaseLock } from "./run-lock.js";
+export { lockDirectory } from "./run-lock.js";
 export type { TensorInfo } from "./safetensors-header.js";
 export { openSafetensors, type SafetensorsFile } from "./safetensors-read.js";
 export {

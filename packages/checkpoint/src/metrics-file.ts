@@ -9,12 +9,17 @@ const NEWLINE = 0x0a;
 
 export class MetricsFile {
   readonly path: string;
+  readonly #what: string;
   #descriptor: number;
   #byteLength: number;
 
-  /** Opens the file for appending; creates it where absent. */
-  constructor(path: string) {
+  /**
+   * Opens the file for appending; creates it where absent.
+   * @param what a line of it in words, for errors
+   */
+  constructor(path: string, what = "a line of metrics") {
     this.path = path;
+    this.#what = what;
     try {
       this.#descriptor = openSync(path, "a+");
     } catch (error) {
@@ -39,7 +44,7 @@ export class MetricsFile {
       writeFully(this.#descriptor, bytes);
     } catch (error) {
       if (fstatSync(this.#descriptor).isFile()) ftruncateSync(this.#descriptor, this.#byteLength);
-      throw writeError(error, "a line of metrics", this.path, bytes.byteLength);
+      throw writeError(error, this.#what, this.path, bytes.byteLength);
     }
     this.#byteLength += bytes.byteLength;
   }
@@ -49,7 +54,7 @@ export class MetricsFile {
     try {
       fsyncSync(this.#descriptor);
     } catch (error) {
-      throw writeError(error, "metrics", this.path);
+      throw writeError(error, this.#what, this.path);
     }
   }
 

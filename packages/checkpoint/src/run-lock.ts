@@ -5,6 +5,7 @@
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "./atomic.js";
 import { isJsonObject, type JsonValue } from "./json.js";
 import { isAlive, processStart } from "./process.js";
 import { writeError } from "./write-error.js";
@@ -47,6 +48,22 @@ export function acquireLock(lock: string): void {
   } finally {
     rmSync(temporary, { force: true });
   }
+}
+
+/**
+ * Creates a directory of results where it is absent and locks it against other processes.
+ * @returns gives the lock back.
+ * @throws Error of one line where a living process has it, or it cannot be made.
+ */
+export function lockDirectory(dir: string): () => void {
+  const lock = join(dir, LOCK_FILE);
+  try {
+    makeDirectory(dir);
+  } catch (error) {
+    throw writeError(error, "the directory", dir);
+  }
+  acquireLock(lock);
+  return () => releaseLock(lock);
 }
 
 /** Removes what processes left that died while they took the lock. */

@@ -1,5 +1,5 @@
 /** The command line: what may be given, and which file does it. */
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { errorLines, isPlainExit, usageError } from "./errors.js";
 import { buildProgram } from "./program.js";
 import { type Output, processOutput } from "./terminal/output.js";
@@ -14,11 +14,23 @@ export async function main(args: readonly string[], output: Output = processOutp
     return outcome.exitCode;
   } catch (error) {
     if (isPlainExit(error)) return 0;
-    const name = args.find((arg) => program.commands.some((command) => command.name() === arg)) ?? "";
-    const told = error instanceof CommanderError ? usageError(error, name) : error;
+    const told = error instanceof CommanderError ? usageError(error, commandPath(program, args)) : error;
     output.err(errorLines(told, withStack));
     return 1;
   }
+}
+
+/** The command that the arguments name, with its parent: "eval winrate". */
+function commandPath(program: Command, args: readonly string[]): string {
+  const names: string[] = [];
+  let at = program;
+  for (const arg of args) {
+    const found: Command | undefined = at.commands.find((command) => command.name() === arg);
+    if (found === undefined) continue;
+    names.push(arg);
+    at = found;
+  }
+  return names.join(" ");
 }
 
 function isOn(value: string | undefined): boolean {

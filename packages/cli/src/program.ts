@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { addBench } from "./program/bench.js";
 import { addDoctor } from "./program/doctor.js";
+import { addEval } from "./program/eval.js";
 import { addExport } from "./program/export.js";
 import { addGenerate } from "./program/generate.js";
 import { addInit } from "./program/init.js";
@@ -52,6 +53,7 @@ export function buildProgram(output: Output): Program {
   addOptima(program, output, outcome);
   addSweep(program, output, outcome);
   addScore(program, output);
+  addEval(program, output, outcome);
   addGenerate(program, output);
   addExport(program, output);
   addMerge(program, output);
@@ -62,7 +64,7 @@ export function buildProgram(output: Output): Program {
   addInit(program, output);
   addSchema(program, output);
 
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
     command
       .exitOverride()
       // errors are told in one place, by main

@@ -85,7 +85,7 @@ function sharedTokens(joint: readonly { ids: number[]; promptTokens: number }[])
 }
 
 /** The special tokens to put in front; none where the text (a chat template's, say) writes its begin token itself. */
-function prefixFor(text: string, tokenizer: Tokenizer): readonly number[] {
+export function prefixFor(text: string, tokenizer: Tokenizer): readonly number[] {
   const begin = tokenizer.prefixIds[0] === undefined ? undefined : tokenizer.token(tokenizer.prefixIds[0]);
   return begin !== undefined && text.startsWith(begin) ? [] : tokenizer.prefixIds;
 }

@@ -1,4 +1,5 @@
 export { largestId, loadDataset } from "./dataset.js";
+export { prefixFor } from "./encode.js";
 export { type Examples, type ExamplesOptions, openExamples } from "./examples.js";
 export { splitHoldout } from "./holdout.js";
 export { readMargins } from "./margins.js";

@@ -100,7 +100,7 @@ describe("the mean of runs", () => {
     logps: {},
     margins: {},
     accuracies: {},
-    kls: {},
+    kl: {},
   });
   const run = (evals: EvalRow[]): Run => ({ name: "a", evals, steps: [], notes: [] }) as unknown as Run;
 

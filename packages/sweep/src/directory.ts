@@ -1,7 +1,7 @@
 /** A sweep's directory: whether it is ours and free, what its runs were made from, and the files that tell the results. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { acquireLock, LOCK_FILE, recover, releaseLock, writeFileAtomic } from "@outright/checkpoint";
+import { lockDirectory, recover, writeFileAtomic } from "@outright/checkpoint";
 import { parseConfig, type RunConfig, resultKeysThatDiffer } from "@outright/trainer";
 import { changedInputs } from "./inputs.js";
 
@@ -33,9 +33,14 @@ export function sweepPaths(root: string): SweepPaths {
 /**
  * Makes the directory, or opens the one that is there to go on with it; locks it against other processes.
  * @param what for messages: "sweep" or "optima"
+ * @returns its paths, and what gives the lock back
  * @throws Error of one line where it holds something else, is in use, or its runs were made from other files
  */
-export function openSweep(root: string, what: string, inputs: Readonly<Record<string, string>>): SweepPaths {
+export function openSweep(
+  root: string,
+  what: string,
+  inputs: Readonly<Record<string, string>>,
+): { paths: SweepPaths; close: () => void } {
   const stats = statSync(root, { throwIfNoEntry: false });
   if (stats !== undefined && !stats.isDirectory())
     throw new Error(`${root}: is a file; choose another directory for out`);
@@ -46,21 +51,15 @@ export function openSweep(root: string, what: string, inputs: Readonly<Record<st
       `${root}: is not empty ("${names[0]}") and holds no ${what}; choose another directory for out`,
     );
   if (isOurs) refuseOtherInputs(root, what, inputs);
+  const close = lockDirectory(root);
   try {
-    mkdirSync(root, { recursive: true });
+    recover(root, { locked: true });
+    writeFileAtomic(join(root, INPUTS), `${JSON.stringify(inputs, null, 2)}\n`);
+    return { paths: sweepPaths(root), close };
   } catch (error) {
-    throw new Error(
-      `${root}: cannot be made (${(error as NodeJS.ErrnoException).code}); choose another directory for out`,
-    );
+    close();
+    throw error;
   }
-  acquireLock(join(root, LOCK_FILE));
-  recover(root, { locked: true });
-  writeFileAtomic(join(root, INPUTS), `${JSON.stringify(inputs, null, 2)}\n`);
-  return sweepPaths(root);
-}
-
-export function closeSweep(root: string): void {
-  releaseLock(join(root, LOCK_FILE));
 }
 
 function refuseOtherInputs(root: string, what: string, inputs: Readonly<Record<string, string>>): void {

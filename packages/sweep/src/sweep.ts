@@ -8,7 +8,7 @@ import { writeFileAtomic } from "@outright/checkpoint";
 import { stringify } from "yaml";
 import { averageRecord } from "./average.js";
 import type { SweepConfig } from "./config.js";
-import { closeSweep, dropWeights, openSweep, refuseOtherRun, type SweepPaths } from "./directory.js";
+import { dropWeights, openSweep, refuseOtherRun, type SweepPaths } from "./directory.js";
 import type { OnSweepEvent } from "./events.js";
 import { hashInputs } from "./inputs.js";
 import { type Learnt, learn, yardstickOf } from "./known.js";
@@ -56,11 +56,11 @@ export async function runSweep(sweep: SweepConfig, options: RunSweepOptions = {}
   const plan = planRuns(sweep);
   refuseUnknownBaseline(sweep, plan);
   const inputs = await hashInputs(sweep.base);
-  const paths = openSweep(sweep.out, what, inputs);
+  const { paths, close } = openSweep(sweep.out, what, inputs);
   try {
     return await new Sweep(sweep, plan, paths, inputs, options).go();
   } finally {
-    closeSweep(sweep.out);
+    close();
   }
 }
 
