@@ -101,6 +101,7 @@ describe("the mean of runs", () => {
     margins: {},
     accuracies: {},
     kl: {},
+    klSeconds: 0,
   });
   const run = (evals: EvalRow[]): Run => ({ name: "a", evals, steps: [], notes: [] }) as unknown as Run;
 

@@ -1,5 +1,5 @@
 /** A sweep's directory: whether it is ours and free, what its runs were made from, and the files that tell the results. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { lockDirectory, recover, writeFileAtomic } from "@outright/checkpoint";
 import { parseConfig, type RunConfig, resultKeysThatDiffer } from "@outright/trainer";
