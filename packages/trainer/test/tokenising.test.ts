@@ -84,9 +84,15 @@ async function run(input: RunConfigInput, shouldStop: (events: TrainEvent[]) => 
     result.reason === "finished" ? readFileSync(join(resolved.out, "model/model.safetensors")) : null;
   const lines = events
     .filter(({ type }) => ["start", "step", "eval", "end"].includes(type))
-    .map((line) => ({ ...line, seconds: 0, klSeconds: 0 }));
+    .map(withoutTimes);
   return { events, result, lines, model };
 }
+
+/** What the clock, the threads and the process decide. */
+const TIMES = ["seconds", "klSeconds", "cpuSeconds", "threads", "peakTensorBytes", "peakRssBytes"];
+
+const withoutTimes = <Line>(line: Line): Line =>
+  JSON.parse(JSON.stringify(line), (key, value: unknown) => (TIMES.includes(key) ? 0 : value));
 
 const warnings = (events: TrainEvent[]) =>
   events.flatMap((event) => (event.type === "notice" && event.level === "warning" ? [event.message] : []));

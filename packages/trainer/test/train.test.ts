@@ -262,10 +262,10 @@ describe("train", () => {
 
 describe("resume", () => {
   it("refuses a reference that changed since the checkpoint", async () => {
-    const model = join(root, "base");
-    cpSync(join(goldens, "models/llama-nano"), model, { recursive: true });
+    const reference = join(root, "reference");
+    cpSync(join(goldens, "models/llama-nano"), reference, { recursive: true });
     const input = config("reference-changed", {
-      model,
+      objectives: { dpo: { ...dpo, reference } },
       policy: { name: "single", objective: "dpo" },
       checkpoint: { every: 2, keep: 2 },
     });
@@ -275,7 +275,7 @@ describe("resume", () => {
       if (event.type === "step") steps = event.step;
     };
     await train(resolved, { onEvent: listen, shouldStop: () => steps >= 2 });
-    const weights = join(model, "model.safetensors");
+    const weights = join(reference, "model.safetensors");
     const bytes = readFileSync(weights);
     bytes[bytes.length - 2] = (bytes[bytes.length - 2] as number) ^ 1;
     writeFileSync(weights, bytes);
