@@ -70,12 +70,24 @@ const OPTIONS: Record<string, string[]> = {
     "--threads",
     "--json",
   ],
+  eval: [],
   export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],
   report: ["--out", "--figures", "--title"],
   doctor: ["--json"],
   init: [],
   schema: [],
+};
+
+/** The same for the commands below `eval`. */
+const EVAL_OPTIONS: Record<string, string[]> = {
+  winrate: [
+    ...["--outputs", "--model", "--reference", "--out", "--name", "--adapter", "--template", "--max-tokens"],
+    ...["--judge-model", "--judge-url", "--judge-key-env", "--judge-dir", "--judge-labels", "--judge-prompt"],
+    ...["--judge-max-tokens", "--judge-parameters", "--concurrency", "--timeout", "--retries"],
+    ...["--price-in", "--price-out", "--max-cost", "--judge-tokenizer", "--dry-run"],
+    ...["--device", "--dtype", "--threads", "--seed", "--json"],
+  ],
 };
 
 describe("commands and options", () => {
@@ -94,6 +106,22 @@ describe("commands and options", () => {
       command.options.map((option) => option.long),
     ]);
     expect(Object.fromEntries(found)).toEqual(OPTIONS);
+  });
+
+  it("of eval are these", () => {
+    const parent = program.commands.find((command) => command.name() === "eval");
+    const found = parent?.commands.map((command) => [
+      command.name(),
+      command.options.map((option) => option.long),
+    ]);
+    expect(Object.fromEntries(found ?? [])).toEqual(EVAL_OPTIONS);
+  });
+
+  it.each(Object.keys(EVAL_OPTIONS))("eval %s --help tells each of its options", async (name) => {
+    const { code, stdout, stderr } = await run(["eval", name, "--help"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    for (const option of EVAL_OPTIONS[name] as string[]) expect(stdout).toContain(`  ${option}`);
+    expect(stdout).toContain(`Usage: outright eval ${name}`);
   });
 
   it.each(Object.keys(OPTIONS))("%s --help tells each of its options", async (name) => {
@@ -122,6 +150,7 @@ describe("commands and options", () => {
 });
 
 describe("errors are one line on standard error, with exit code 1", () => {
+  const WINRATE = ["eval", "winrate", "--reference", "r", "--out", "o", "--outputs", "f"];
   const cases: [args: string[], line: string][] = [
     [["trian"], "unknown command 'trian'; did you mean train?; see `outright --help`"],
     [["doctor", "--jsn"], "unknown option '--jsn'; did you mean --json?; see `outright doctor --help`"],
@@ -158,6 +187,50 @@ describe("errors are one line on standard error, with exit code 1", () => {
     [
       ["train"],
       "train needs a config file (`outright init` writes one) or --resume with a run's directory; see `outright train --help`",
+    ],
+    [
+      ["eval", "winrate", "--reference", "r"],
+      "required option '--out <dir>' not specified; see `outright eval winrate --help`",
+    ],
+    [
+      ["eval", "winrate", "--reference", "r", "--out", "o", "--judge-model", "j"],
+      "give either --outputs FILE or --model DIR; see `outright eval winrate --help`",
+    ],
+    [
+      ["eval", "winrate", "--reference", "r", "--out", "o", "--outputs", "f"],
+      "give a judge: either --judge-model NAME or --judge-dir DIR; see `outright eval winrate --help`",
+    ],
+    [
+      [...WINRATE, "--judge-dir", "d", "--judge-url", "u"],
+      "--judge-url has no effect with --judge-dir; see `outright eval winrate --help`",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--template", "none"],
+      "--template has no effect with --outputs; see `outright eval winrate --help`",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--max-cost", "1"],
+      "--max-cost needs --price-in and --price-out; see `outright eval winrate --help`",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--timeout", "301"],
+      "option '--timeout <seconds>' argument '301' is invalid. It must be 300 or less; see `outright eval winrate --help`",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--judge-key-env", "OUTRIGHT_NO_SUCH_KEY"],
+      "--judge-key-env: the environment has no OUTRIGHT_NO_SUCH_KEY",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--judge-url", "host:80"],
+      "--judge-url: host:80 must begin with http:// or https://",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--judge-url", "http://h/v1", "--judge-prompt", "none.txt"],
+      "--judge-prompt: none.txt is not there",
+    ],
+    [
+      [...WINRATE, "--judge-model", "j", "--judge-url", "http://h/v1", "--dry-run"],
+      "r: unknown kind of file; supported are .json, .jsonl, .ndjson (each also with .gz) and .txt",
     ],
     [["train", "none.yaml"], "none.yaml: no such config file; `outright init` writes one to start from"],
     [["train", "--resume", "none"], "--resume: no such run directory: none"],

@@ -67,7 +67,7 @@ async function judgeOutputs(flags: WinrateFlags, opened: OpenJudge, output: Outp
   const path = winrateFile(flags.out, "verdicts");
   const kept = readVerdicts(path);
   if (kept.damaged > 0)
-    warn(`${path}: ${formatWhole(kept.damaged)} lines hold no verdict; they count for nothing`);
+    warn(`${path}: lines without a verdict, which count for nothing: ${formatWhole(kept.damaged)}`);
   const questions = questionsOf(matching.pairs, prompt, judge);
   const open = questions.filter(({ key }) => !kept.byKey.has(key));
   const estimate = estimateCost(open, opened.estimate);
@@ -82,9 +82,7 @@ async function judgeOutputs(flags: WinrateFlags, opened: OpenJudge, output: Outp
     if (flags.json === true)
       output.out(`${JSON.stringify({ dryRun: true, ...counts, notMade, ...estimate })}\n`);
     else if (notMade > 0)
-      tell(
-        `${formatWhole(notMade)} outputs are not made yet; they are taken to be as long as the reference's`,
-      );
+      tell(`outputs not made yet, taken to be as long as the reference's: ${formatWhole(notMade)}`);
     return 0;
   }
   refuseAbove(flags.maxCost, estimate);

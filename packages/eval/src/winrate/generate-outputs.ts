@@ -102,6 +102,7 @@ export async function generateOutputs(
           made.forEach((output, n) => {
             records.append({ key: keys[some[n] as number] as string, output });
           });
+          onProgress(from + some.length, missing);
         }
       });
     }

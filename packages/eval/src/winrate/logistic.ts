@@ -20,11 +20,12 @@ export function fitLogistic(
     const { gradient, hessian } = derivatives(x, y, ridge, beta);
     if (gradient.every((g) => Math.abs(g) <= 1e-9 * x.length)) return beta;
     const step = solve(hessian, gradient);
-    // A whole step may go too far where targets are nearly separable; the loss is convex, so a part of it never does.
+    // A whole step may go too far where targets are nearly separable; the loss is convex, so a part of it never does. (Near the end
+    // two losses differ by rounding alone.)
     for (let share = 1; ; share /= 2) {
       const tried = beta.map((value, j) => value - share * (step[j] as number));
       const triedLoss = penalisedLoss(x, y, ridge, tried);
-      if (triedLoss <= loss || share < 1e-10) {
+      if (triedLoss <= loss * (1 + 1e-12) || share < 1e-10) {
         beta = tried;
         loss = triedLoss;
         break;

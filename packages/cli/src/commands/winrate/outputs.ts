@@ -64,7 +64,7 @@ export async function modelOutputs(
   line.clear();
   writeOutputs(file.path, rows, file.generator);
   tell(
-    `${formatWhole(work.missing)} of ${formatWhole(rows.length)} outputs made now, all are in ${file.path}`,
+    `outputs made now: ${formatWhole(work.missing)} of ${formatWhole(rows.length)}, all are in ${file.path}`,
   );
   return { ...file, rows, notMade: 0 };
 }

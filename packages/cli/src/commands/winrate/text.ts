@@ -17,12 +17,12 @@ export function matchingLines({ outputs, reference }: Matching): string[] {
   const tell = (rows: readonly number[], what: string): void => {
     if (rows.length === 0) return;
     const first = rows.slice(0, 3).join(", ");
-    lines.push(`${formatWhole(rows.length)} ${what} (row ${first}${rows.length > 3 ? ", …" : ""}, from 0)`);
+    lines.push(`${what}: ${formatWhole(rows.length)} (row ${first}${rows.length > 3 ? ", …" : ""}, from 0)`);
   };
-  tell(reference.unmatched, "instructions of the reference have no output");
-  tell(outputs.unmatched, "outputs are to instructions that the reference does not have");
-  tell(reference.duplicates, "rows of the reference repeat an instruction; its first row counts");
-  tell(outputs.duplicates, "outputs repeat an instruction; its first one counts");
+  tell(reference.unmatched, "instructions of the reference without an output");
+  tell(outputs.unmatched, "outputs to instructions that the reference does not have");
+  tell(reference.duplicates, "rows of the reference that repeat an instruction, of which the first counts");
+  tell(outputs.duplicates, "outputs that repeat an instruction, of which the first counts");
   return lines;
 }
 
@@ -46,16 +46,18 @@ export function estimateLines(
   { questions, known, identical }: { questions: number; known: number; identical: number },
 ): string[] {
   const { requests, promptTokens, completionTokens, cost, rule } = estimate;
-  const equal = identical === 0 ? "" : `; ${formatWhole(identical)} pairs are equal`;
+  const equal = identical === 0 ? "" : `, equal pairs: ${formatWhole(identical)}`;
   const lines = [
-    `judge: ${place}; ${formatWhole(questions)} questions, ${formatWhole(known)} answered before${equal}`,
+    `judge: ${place}`,
+    `questions: ${formatWhole(questions)}, answered before: ${formatWhole(known)}${equal}`,
   ];
   if (requests === 0) return lines;
-  const answers = completionTokens === 0 ? "" : `, at most ${formatWhole(completionTokens)} of answers`;
-  const money = cost === undefined ? "" : `; at most ${formatCost(cost)} by the prices given`;
+  const answers = completionTokens === 0 ? "" : `, of answers at most ${formatWhole(completionTokens)}`;
   lines.push(
-    `to ask: ${formatWhole(requests)}, about ${formatWhole(promptTokens)} prompt tokens (${rule})${answers}${money}`,
+    `to ask: ${formatWhole(requests)}`,
+    `tokens: about ${formatWhole(promptTokens)} of prompts (${rule})${answers}`,
   );
+  if (cost !== undefined) lines.push(`cost: at most ${formatCost(cost)}, and what has to be asked again`);
   return lines;
 }
 
@@ -77,7 +79,7 @@ export function askedLine({ done, failed, total, retries }: AskProgress, seconds
 export function failureLine(failures: AskResult["failures"]): string | undefined {
   if (failures.length === 0) return undefined;
   const kinds = [
-    ["unparsed", "answers without a verdict"],
+    ["unparsed", "with answers that say none"],
     ["failed", "without an answer"],
     ["refused", "refused"],
   ] as const;
@@ -85,7 +87,7 @@ export function failureLine(failures: AskResult["failures"]): string | undefined
     const some = failures.filter((failure) => failure.kind === kind);
     return some.length === 0 ? [] : [`${formatWhole(some.length)} ${words} (${some[0]?.message})`];
   });
-  return `${formatWhole(failures.length)} questions got no verdict: ${told.join(", ")}; the same command asks them again`;
+  return `questions without a verdict: ${told.join(", ")}; the same command asks them again`;
 }
 
 export function stoppedLine(known: number, questions: number): string {
@@ -111,9 +113,7 @@ export function resultLines(result: WinrateResult, out: string): string {
     `mean length ${formatWhole(Math.round(meanLength.model))} characters, reference ${formatWhole(Math.round(meanLength.reference))}`,
   );
   if (result.notCounted > 0)
-    lines.push(
-      `not counted: ${formatWhole(result.notCounted)} instructions without a verdict in both orders`,
-    );
+    lines.push(`without a verdict in both orders, and not counted: ${formatWhole(result.notCounted)}`);
   const files = (["result", "annotations", "leaderboard"] as const).map((name) => winrateFile(out, name));
   return `${lines.join("\n")}\nwrote ${files.join(", ")}\n`;
 }
