@@ -12,6 +12,7 @@ import { addQuickstart } from "./program/quickstart.js";
 import { addReport } from "./program/report.js";
 import { addSchema } from "./program/schema.js";
 import { addScore } from "./program/score.js";
+import { addTheory } from "./program/theory.js";
 import { addTrain } from "./program/train.js";
 import type { Output } from "./terminal/output.js";
 import { version } from "./version.js";
@@ -51,6 +52,7 @@ export function buildProgram(output: Output): Program {
   addExport(program, output);
   addPreview(program, output);
   addReport(program, output);
+  addTheory(program, output);
   addDoctor(program, output, outcome);
   addBench(program, output);
   addInit(program, output);

@@ -2,3 +2,4 @@
 export { type ReportFigure, type ReportOptions, type ReportResult, renderReport } from "./report.js";
 export { parseResults, type Results, type ResultsColumn, type ResultsRow } from "./results.js";
 export { type EvalRow, type Run, readRun, type StepRow } from "./run.js";
+export { renderTheory } from "./theory/render.js";

@@ -67,7 +67,7 @@ function keyEntry(run: Run, look: Look): string {
   return `<li>${swatch(look)}<span><b>${escape(run.name)}</b>${about ? `<small>${escape(about)}</small>` : ""}</span></li>`;
 }
 
-function section(figure: Figure): string {
+export function section(figure: Figure): string {
   const csv =
     figure.csv.rows.length === 0
       ? ""
@@ -79,7 +79,7 @@ function section(figure: Figure): string {
 
 const variables = (colors: string[]): string => colors.map((color, i) => `--run${i}:${color}`).join(";");
 
-const CSS = `
+export const CSS = `
 :root{--paper:#fff;--ink:#1b1f24;--muted:#5c6570;--faint:#d9dee4;--lane:#eef1f4;--panel:#f7f8fa;--bar:#0072b21c;--good:#00694c;--bad:#b84600;--alarm:#c62828;--alarm-paper:#fdecea;--objective0:#7fb2dc;--objective1:#8a2b0c;--objective2:#5d9c59;--objective3:#3d2c6b;${variables(LIGHT)}}
 @media (prefers-color-scheme:dark){:root{--paper:#14171b;--ink:#e6e9ed;--muted:#9aa4af;--faint:#343b44;--lane:#20252b;--panel:#1b2026;--bar:#63b8f226;--good:#46d3a5;--bad:#ff9a5c;--alarm:#ff7b72;--alarm-paper:#3a1d1d;--objective0:#3f86bd;--objective1:#ffb38a;--objective2:#a6dba0;--objective3:#b9a7ee;${variables(DARK)}}}
 *{box-sizing:border-box}

@@ -1,6 +1,4 @@
 /** From run directories to one HTML file. */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { shareOptima, status } from "./facts.js";
 import type { Figure } from "./figures/figure.js";
 import { gaps } from "./figures/gaps.js";
@@ -12,6 +10,7 @@ import { settings } from "./figures/settings.js";
 import { table } from "./figures/table.js";
 import { looks } from "./look.js";
 import { page } from "./page.js";
+import { replaceFile } from "./replace-file.js";
 import { readResults } from "./results.js";
 import { nameRuns, type Run, readRun } from "./run.js";
 import { logpSeries } from "./series.js";
@@ -98,22 +97,4 @@ function warningsOf(run: Run): string[] {
   const falls = series === undefined ? undefined : chosenFalls(series);
   if (falls !== undefined) out.push(`${run.name}, chosen falls. ${tell(falls)}`);
   return out;
-}
-
-/**
- * Written beside and renamed, so that a reader never sees half a page. A run's directory knows such names: what a killed
- * process left goes when it is next opened.
- */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const partial = join(dirname(path), `.${basename(path)}.outright-tmp-${process.pid}`);
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(partial, text);
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true }).catch(() => undefined);
-    throw new Error(
-      `${path}: the report cannot be written (${(cause as NodeJS.ErrnoException).code ?? (cause as Error).message})`,
-    );
-  }
 }

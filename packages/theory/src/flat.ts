@@ -103,8 +103,11 @@ export function flatLoss(f: Flat, x: number, y: number): number {
   return loss;
 }
 
-/** theta <- the projection of theta - alpha grad f(theta) onto the ball, in place. */
-export function flatStep(f: Flat, theta: Float64Array, alpha: number, radius: number): void {
+/**
+ * theta <- the projection of theta - alpha grad f(theta) onto the ball, in place.
+ * @returns false where the step was lost in rounding: then so is any shorter one from here.
+ */
+export function flatStep(f: Flat, theta: Float64Array, alpha: number, radius: number): boolean {
   const { weights, ends, aX, aY, b } = f;
   const x = theta[0]!;
   const y = theta[1]!;
@@ -131,4 +134,5 @@ export function flatStep(f: Flat, theta: Float64Array, alpha: number, radius: nu
   const scale = squared <= radius * radius ? 1 : radius / Math.sqrt(squared);
   theta[0] = nextX * scale;
   theta[1] = nextY * scale;
+  return nextX !== x || nextY !== y;
 }

@@ -5,7 +5,7 @@ import { norm, type Point } from "./plane.js";
 import { gaps, type Problem } from "./problem.js";
 
 /** The share of the steps, at the end, over which the excess is looked at. */
-const LAST = 0.2;
+export const LAST = 0.2;
 
 export interface MaxrightEnd {
   theta: Point;

@@ -36,6 +36,7 @@ export function sequentialGaps(problem: Problem, schedules: readonly (readonly S
   return sequentialEnds(problem, schedules).map((theta) => gaps(problem, theta).mixture);
 }
 
+/** Steps from, ..., to. As step sizes only fall, nothing moves any more after the first step that moves nothing. */
 function advance(
   f: Flat,
   theta: Float64Array,
@@ -44,5 +45,5 @@ function advance(
   scale: number,
   radius: number,
 ): void {
-  for (let t = from; t <= to; t++) flatStep(f, theta, scale / Math.sqrt(t), radius);
+  for (let t = from; t <= to; t++) if (!flatStep(f, theta, scale / Math.sqrt(t), radius)) return;
 }

@@ -1,4 +1,4 @@
-/** The same checks on broken methods: they must fail, or they would prove nothing. */
+/** The checks of `theorems.test.ts`, which hold for the true methods, on broken ones: they must fail, or they would prove nothing. */
 import { checkAlright, checkMaxright, checkSequential, type Problem, toyPolicy } from "@outright/theory";
 import { beforeAll, describe, expect, it } from "vitest";
 import { Coins, problems, sequentialSchedules, TIMES } from "./plan.js";
@@ -14,11 +14,10 @@ beforeAll(() => {
 const caught = (holds: (problem: Problem, index: number) => boolean): number =>
   some.filter((problem, index) => !holds(problem, index)).length;
 
-describe(`checks of ${COUNT} instances fail`, () => {
-  it("where ALRIGHT's coin is biased by 10 %: 0.1 more or less than lambda, or a tenth of lambda", () => {
+describe(`checks of ${COUNT} instances fail`, { timeout: 600_000 }, () => {
+  it("where ALRIGHT's coin is biased by 10 %: by 0.1, or by a tenth of lambda", () => {
     for (const probability of [
       (lambda: number) => lambda + 0.1,
-      (lambda: number) => lambda - 0.1,
       (lambda: number) => 1.1 * lambda,
     ]) {
       const coins = new Coins(probability);
@@ -26,19 +25,10 @@ describe(`checks of ${COUNT} instances fail`, () => {
     }
   });
 
-  it("but not with the true coin", () => {
-    const coins = new Coins();
-    expect(caught((problem, i) => alright(problem, i, coins))).toBe(0);
-  });
-
   it("where MAXRIGHT's weights are swapped, or all equal, or its optima forgotten", () => {
     expect(caught((problem) => maxright(problem, 1 - problem.instance.lambda))).toBe(COUNT);
     expect(caught((problem) => maxright(problem, 0.5))).toBe(COUNT);
     expect(caught((problem) => maxright(problem, problem.instance.lambda, {}))).toBe(COUNT);
-  });
-
-  it("but not with the true weights", () => {
-    expect(caught((problem) => maxright(problem, problem.instance.lambda))).toBe(0);
   });
 
   it("where Sequential has its stages the other way round", () => {

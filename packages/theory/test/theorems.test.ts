@@ -9,7 +9,7 @@ import {
   type Problem,
   toyPolicy,
 } from "@outright/theory";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { Coins, INSTANCES, problems, sequentialSchedules, TIMES } from "./plan.js";
 
 const begun = process.cpuUsage();
@@ -18,7 +18,8 @@ beforeAll(() => {
   all = problems();
 });
 
-describe(`${INSTANCES} random instances that meet the assumptions`, () => {
+// The clock may be slow where others compute too; what is bounded is the processor's time, below.
+describe(`${INSTANCES} random instances that meet the assumptions`, { timeout: 600_000 }, () => {
   it("Sequential stays above the constant computed beforehand, from T = 10^2 to 10^6", () => {
     const schedules = sequentialSchedules("dpo-sft");
     expect(schedules.length).toBe(5);
@@ -28,6 +29,14 @@ describe(`${INSTANCES} random instances that meet the assumptions`, () => {
       expect.soft(holds, `instance ${i}: constant ${constant}, limit ${limit}, gaps ${measured}`).toBe(true);
       expect.soft(constant, `instance ${i}: the constant says something`).toBeGreaterThan(limit / 5);
     }
+  });
+
+  it("so does the other order, wherever it has a positive constant", () => {
+    const schedules = sequentialSchedules("sft-dpo", [100, 1000, 10_000, 40_000]);
+    const found = all.map((problem) => checkSequential(problem, "sft-dpo", schedules));
+    const positive = found.filter(({ constant }) => constant > 0);
+    expect(positive.length).toBeGreaterThan(INSTANCES / 4);
+    expect(positive.filter(({ holds }) => !holds)).toEqual([]);
   });
 
   it("ALRIGHT's gap falls with a slope of -0.4 or steeper in log-log", () => {
@@ -61,9 +70,8 @@ describe(`${INSTANCES} random instances that meet the assumptions`, () => {
     }
   });
 
-  afterAll(() => {
-    // The processor's time, not the clock's: other processes must not decide whether a test passes.
+  it("all of this takes less than 60 s of the processor", () => {
     const { user, system } = process.cpuUsage(begun);
-    expect((user + system) / 1e6, "seconds of all checks together").toBeLessThan(60);
+    expect((user + system) / 1e6).toBeLessThan(60);
   });
 });

@@ -205,7 +205,7 @@ function pathOf(run: Run, xName: string, yName: string): PathPoint[] {
 
 const drawable = (p: PathPoint): boolean => Number.isFinite(p.x) && Number.isFinite(p.y);
 
-const ARROW = {
+export const ARROW = {
   draw(
     context: { moveTo(x: number, y: number): void; lineTo(x: number, y: number): void },
     length: number,
@@ -217,7 +217,7 @@ const ARROW = {
 };
 
 /** Points every few pixels along a path. */
-function along(points: { x: number; y: number }[]): { x: number; y: number }[] {
+export function along(points: { x: number; y: number }[]): { x: number; y: number }[] {
   return points.slice(1).flatMap((b, i) => {
     const a = points[i]!;
     const pieces = Math.max(1, Math.ceil(Math.hypot(b.x - a.x, b.y - a.y) / 6));
