@@ -6,6 +6,7 @@ export const ARROWS = {
   models: ["tensor"],
   objectives: ["tensor"],
   policies: [],
+  theory: ["policies"],
   data: [],
   checkpoint: [],
   trainer: ["tensor", "models", "objectives", "policies", "data", "checkpoint"],
@@ -27,7 +28,7 @@ export const ARROWS = {
 };
 
 /** These know nothing of files, processes or devices: no built-in module of Node at all. */
-export const PURE = ["objectives", "policies"];
+export const PURE = ["objectives", "policies", "theory"];
 
 /** The name under which a package is imported. */
 export function packageName(folder) {

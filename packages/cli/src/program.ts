@@ -16,6 +16,7 @@ import { addReport } from "./program/report.js";
 import { addSchema } from "./program/schema.js";
 import { addScore } from "./program/score.js";
 import { addSweep } from "./program/sweep.js";
+import { addTheory } from "./program/theory.js";
 import { addTrain } from "./program/train.js";
 import type { Output } from "./terminal/output.js";
 import { version } from "./version.js";
@@ -59,6 +60,7 @@ export function buildProgram(output: Output): Program {
   addMerge(program, output);
   addPreview(program, output);
   addReport(program, output);
+  addTheory(program, output);
   addDoctor(program, output, outcome);
   addBench(program, output);
   addInit(program, output);

@@ -6,3 +6,4 @@ export { parseResults, type Results, type ResultsColumn, type ResultsRow } from 
 export { type EvalRow, type Run, readRun, type StepRow } from "./run.js";
 export { isSweep } from "./sweep/read.js";
 export { renderSweepReport, type SweepReportOptions } from "./sweep-report.js";
+export { renderTheory } from "./theory/render.js";

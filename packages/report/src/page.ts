@@ -55,7 +55,7 @@ export function keyEntry(name: string, about: string, look: Look): string {
   return `<li>${swatch(look)}<span><b>${escape(name)}</b>${about ? `<small>${escape(about)}</small>` : ""}</span></li>`;
 }
 
-function section(figure: Figure): string {
+export function section(figure: Figure): string {
   const csv =
     figure.csv.rows.length === 0
       ? ""
@@ -71,7 +71,7 @@ function section(figure: Figure): string {
   return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}${caption}</figure></section>`;
 }
 
-const CSS = `
+export const CSS = `
 :root{${declarations(LIGHT_THEME)}}
 @media (prefers-color-scheme:dark){:root{${declarations(DARK_THEME)}}}
 *{box-sizing:border-box}

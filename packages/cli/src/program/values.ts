@@ -39,6 +39,13 @@ export function belowHalf(text: string): number {
   return value;
 }
 
+export function betweenZeroAndOne(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value < 1))
+    throw new InvalidArgumentError("It must be a number between 0 and 1, neither of them.");
+  return value;
+}
+
 export function device(text: string): string {
   if (!/^(auto|cpu|cuda(:\d+)?)$/.test(text))
     throw new InvalidArgumentError("It must be auto, cpu, cuda or cuda:N.");

@@ -105,7 +105,7 @@ export function planePaths(label: string, paths: Path[], frame: PlaneFrame): str
 
 export const drawable = (p: PathPoint): boolean => Number.isFinite(p.x) && Number.isFinite(p.y);
 
-const ARROW = {
+export const ARROW = {
   draw(
     context: { moveTo(x: number, y: number): void; lineTo(x: number, y: number): void },
     length: number,
