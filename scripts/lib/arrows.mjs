@@ -14,6 +14,7 @@ export const ARROWS = {
   sweep: ["data", "checkpoint", "trainer", "eval"],
   report: [],
   cli: [
+    "theory",
     "tensor",
     "models",
     "objectives",
