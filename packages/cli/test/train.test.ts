@@ -166,6 +166,15 @@ describe("outright train", () => {
     expect(stdout).toContain("the config is good: 2 steps would be written to ");
     expect(existsSync(join(folder, "dry"))).toBe(false);
   });
+
+  it("--dry-run reads the text of evaluate.text too", async () => {
+    write("no-text.jsonl", [{ body: "x" }]);
+    const text = join(folder, "no-text.jsonl");
+    const given = config("dry-text", 2, { evaluate: { holdout: 0.1, text } });
+    const { code, stderr } = await run(["train", file("dry-text.json", given), "--dry-run"]);
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^outright: \S+no-text\.jsonl: row 0 [^\n]*field "text" is missing[^\n]*\n$/);
+  });
 });
 
 describe("import { train } from outright", () => {

@@ -125,6 +125,10 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
     );
   }
   const { model, optimizer, policy, objectives } = trained;
+  const otherBase = (what: string) =>
+    new Error(
+      `${checkpoint.dir}: the model that ${what} changed since this checkpoint (config: model); bring it back, or start a new run in another directory`,
+    );
   for (const [name, hash] of Object.entries(dataHashes(objectives))) {
     if (state.data[name] !== hash) {
       throw new Error(
@@ -132,13 +136,7 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
       );
     }
   }
-  const isFromBase = state.base === trained.identity || (state.base === undefined && model.lora === null);
-  if (!isFromBase) {
-    const what = model.lora === null ? "the run started from" : "the adapters stand on";
-    throw new Error(
-      `${checkpoint.dir}: the model that ${what} changed since this checkpoint (config: model); bring it back, or start a new run in another directory`,
-    );
-  }
+  if (model.lora !== null && state.base !== trained.identity) throw otherBase("the adapters stand on");
   if (state.text !== undefined && state.text !== trained.text) {
     throw new Error(
       `${checkpoint.dir}: the text of evaluate.text changed since this checkpoint; bring it back, or start a new run in another directory`,
@@ -146,6 +144,7 @@ export function restoreRun(checkpoint: LoadedCheckpoint, trained: Trained): RunS
   }
   for (const objective of objectives)
     refuseOtherReference(checkpoint.dir, objective, state.references[objective.name]);
+  if (state.base !== undefined && state.base !== trained.identity) throw otherBase("the run started from");
   const { weights, optimizer: moments } = checkpoint.tensors;
   if (weights === undefined || moments === undefined)
     throw new Error(`${checkpoint.dir}: weights or moments are missing`);

@@ -163,7 +163,7 @@ describe("the positions", () => {
     const { count, rows } = choosePositions(few, 64, how);
     // 64 / 4 of each at most; without a prompt nothing predicts an answer's first token
     expect(count).toBe(2 + 16);
-    expect(rows.flatMap(({ row }) => [...row.rows]).sort()).toEqual([0, 2]);
+    expect(rows.flatMap(({ row }) => [...row.rows]).sort((a, b) => a - b)).toEqual([0, 2]);
     expect(choosePositions(list([]), 64, how)).toEqual({ count: 0, rows: [] });
   });
 

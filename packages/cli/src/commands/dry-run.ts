@@ -21,6 +21,7 @@ import {
   type RunConfig,
   sampleOfRows,
   startLora,
+  textOptions,
 } from "@outright/trainer";
 import { formatCount, formatWhole } from "../terminal/format.js";
 import { LiveLine } from "../terminal/live-line.js";
@@ -62,6 +63,11 @@ export async function dryRun(config: RunConfig, isJson: boolean, output: Output)
     samples.push(sampleOfRows(name, examples, config));
     const lengths = (examples as readonly (SftExample | PairExample)[]).map(tokensOf);
     objectives.push({ name, data: objective.data, report, ...summary(lengths) });
+  }
+  const { text } = config.evaluate;
+  if (text !== undefined) {
+    progress(`reading ${basename(text)}`);
+    await loadDataset(textOptions(text, tokenizer));
   }
   progress(`loading ${config.model}`);
   const device = openDevice(config);

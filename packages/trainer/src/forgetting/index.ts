@@ -3,4 +3,4 @@ export { Divergence, klDivergence, LogSumExp } from "./divergence.js";
 export { KlMeter } from "./kl-meter.js";
 export { openKlMeter } from "./open.js";
 export { answerOf, choosePositions, type Positions } from "./positions.js";
-export { textWindows } from "./text.js";
+export { textOptions, textWindows } from "./text.js";

@@ -1,5 +1,12 @@
 /** Plain text to compare on: windows of its rows, so that a book in one row gives as many as a file of many short rows. */
-import { counterRandom, type Examples, openExamples, type SftExample, type Tokenizer } from "@outright/data";
+import {
+  counterRandom,
+  type DatasetOptions,
+  type Examples,
+  openExamples,
+  type SftExample,
+  type Tokenizer,
+} from "@outright/data";
 import type { RunConfig } from "../config/index.js";
 import { tokenCache } from "../objective-data.js";
 import type { Tokenising } from "../tokenising.js";
@@ -7,14 +14,9 @@ import type { Tokenising } from "../tokenising.js";
 /** Tokens of a window at most: enough context, at a cost that does not grow with the length of the text. */
 const WINDOW = 256;
 
-export function openText(
-  path: string,
-  config: RunConfig,
-  tokenizer: Tokenizer,
-  tokenising: Tokenising,
-  onWarning: (message: string) => void,
-): Promise<Examples<SftExample>> {
-  return openExamples({
+/** How a file of plain text is read. */
+export function textOptions(path: string, tokenizer: Tokenizer): DatasetOptions & { kind: "sft" } {
+  return {
     kind: "sft",
     path,
     format: "text",
@@ -24,6 +26,18 @@ export function openText(
     // rows are not cut: windows are taken of them
     maxLength: Number.MAX_SAFE_INTEGER,
     truncate: "error",
+  };
+}
+
+export function openText(
+  path: string,
+  config: RunConfig,
+  tokenizer: Tokenizer,
+  tokenising: Tokenising,
+  onWarning: (message: string) => void,
+): Promise<Examples<SftExample>> {
+  return openExamples({
+    ...textOptions(path, tokenizer),
     cache: tokenCache(config),
     onProgress: tokenising.progressOf(path),
     onWarning,
