@@ -31,6 +31,9 @@ const OPTIONS: Record<string, string[]> = {
   quickstart: ["--out", "--seed", "--fresh", "--fast", "--json"],
   train: ["--resume", "--dry-run", "--json"],
   plan: ["--json"],
+  optima: ["--into", "--json"],
+  sweep: ["--init", "--dry-run", "--json"],
+  theory: ["--out", "--lambda", "--seed", "--json"],
   score: [
     "--model",
     "--adapter",
@@ -81,6 +84,7 @@ const OPTIONS: Record<string, string[]> = {
 
 /** The same for the commands below `eval`. */
 const EVAL_OPTIONS: Record<string, string[]> = {
+  losses: ["--of", "--json"],
   winrate: [
     ...["--outputs", "--model", "--reference", "--out", "--name", "--adapter", "--template", "--max-tokens"],
     ...["--judge-model", "--judge-url", "--judge-key-env", "--judge-dir", "--judge-labels", "--judge-prompt"],

@@ -64,6 +64,7 @@ describe("forecast", () => {
   it("tells the device's peak bytes before the first step, within 15 % of what is then measured", async () => {
     for (const [model, changes] of [
       ["llama-nano", { policy: { name: "mix", lambda: 0.5 } }],
+      ["llama-nano", { policy: { name: "mix", lambda: 0.5, backward: "together" } }],
       ["neox-nano", { policy: { name: "single", objective: "sft" }, recompute: "block" }],
       ["neox-nano", { policy: { name: "single", objective: "dpo" }, tokensPerMicroBatch: 100 }],
       ["llama-nano", { policy: { name: "alright", lambda: 0.5 }, recompute: "attention" }],
