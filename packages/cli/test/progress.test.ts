@@ -100,6 +100,14 @@ describe("progress on a terminal", () => {
     expect(written.err).toBe("warning: 3 rows dropped\n");
   });
 
+  it("says nothing of an evaluation without losses", () => {
+    const { output, written } = recorder(true);
+    const view = new ProgressView(output, RUN, () => 0);
+    view.show({ type: "eval", step: 7, losses: {}, kl: { text: 0.1 }, seconds: 1, klSeconds: 1 });
+    expect(written.out).toBe("");
+    expect(view.step).toBe(7);
+  });
+
   it("never fills the width, so that no line wraps", () => {
     const { output, written } = recorder(true, 20);
     new ProgressView(output, RUN, () => 0).show(step(1, "sft", 2.5));

@@ -52,7 +52,8 @@ export class ProgressView {
         break;
       case "eval":
         this.#step = event.step;
-        this.line.keep(evalLine(event));
+        // what was measured on plain text alone is in metrics.jsonl and the report
+        if (Object.keys(event.losses).length > 0) this.line.keep(evalLine(event));
         break;
       case "notice":
         if (event.level === "info") this.line.keep(event.message);
