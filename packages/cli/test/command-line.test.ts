@@ -64,6 +64,7 @@ const OPTIONS: Record<string, string[]> = {
   export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],
   report: ["--out", "--title"],
+  theory: ["--out", "--lambda", "--seed", "--json"],
   doctor: ["--json"],
   init: [],
   schema: [],

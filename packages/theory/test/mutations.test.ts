@@ -16,10 +16,7 @@ const caught = (holds: (problem: Problem, index: number) => boolean): number =>
 
 describe(`checks of ${COUNT} instances fail`, { timeout: 600_000 }, () => {
   it("where ALRIGHT's coin is biased by 10 %: by 0.1, or by a tenth of lambda", () => {
-    for (const probability of [
-      (lambda: number) => lambda + 0.1,
-      (lambda: number) => 1.1 * lambda,
-    ]) {
+    for (const probability of [(lambda: number) => lambda + 0.1, (lambda: number) => 1.1 * lambda]) {
       const coins = new Coins(probability);
       expect(caught((problem, i) => alright(problem, i, coins))).toBe(COUNT);
     }
