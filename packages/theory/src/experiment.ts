@@ -13,7 +13,7 @@ import { sequentialBound } from "./sequential-bound.js";
 import { ORDERS, policyOf } from "./steering.js";
 
 const FRONT_POINTS = 101;
-const MAXRIGHT_STEPS = 100_000;
+const MAXRIGHT_STEPS = 10_000;
 
 /**
  * @param lambda in (0, 1)

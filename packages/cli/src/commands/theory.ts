@@ -69,7 +69,7 @@ function told(result: TheoryResult, files: string[]): string {
     ),
     row(
       "MAXRIGHT",
-      `${number(maxright.excess)} above the min-max point after ${formatWhole(maxright.steps)} steps; one step is worth ${number(maxright.step)}`,
+      `${number(maxright.excess)} above the min-max point; one step is worth ${number(maxright.step)}`,
     ),
     ...files,
     "",
