@@ -10,10 +10,13 @@ const FILES = [
     "theory.json",
     "theory.html",
     "paths.svg",
+    "paths.png",
     "paths.csv",
     "front.svg",
+    "front.png",
     "front.csv",
     "gaps.svg",
+    "gaps.png",
     "gaps.csv",
   ],
 ].map((name) => join("out", name));

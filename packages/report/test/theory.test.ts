@@ -74,10 +74,21 @@ describe("the figures of theory.json", async () => {
   const { out, files, html } = await rendered();
   const { document } = parseHTML(html);
 
-  it("are a page, and for each figure an SVG and a CSV, with nothing left beside them", async () => {
+  it("are a page, and for each figure an SVG, a PNG and a CSV, with nothing left beside them", async () => {
     const names = files.map((file) => file.slice(out.length + 1));
     expect(names).toEqual([
-      ...["theory.html", "paths.svg", "paths.csv", "front.svg", "front.csv", "gaps.svg", "gaps.csv"],
+      ...[
+        "theory.html",
+        "paths.svg",
+        "paths.png",
+        "paths.csv",
+        "front.svg",
+        "front.png",
+        "front.csv",
+        "gaps.svg",
+        "gaps.png",
+        "gaps.csv",
+      ],
     ]);
     expect((await readdir(out)).sort()).toEqual([...names, "theory.json"].sort());
   });
