@@ -66,7 +66,7 @@ describe("outright merge", () => {
     const { out, stdout } = await merged("--alpha", "0.3");
     expect(share(out, EMBEDDING)).toBeCloseTo(0.3, 4);
     expect(stdout).toMatch(
-      /^\(1 - 0\.3\) \* \S+ \+ 0\.3 \* \S+: [\d.]+k parameters in 21 tensors\nwrote \S+\n$/,
+      /^\(1 - 0\.3\) \* .+ \+ 0\.3 \* .+: [\d.]+k parameters in 21 tensors\nwrote \S+\n$/,
     );
     const generated = await run([
       "generate",
@@ -175,6 +175,6 @@ describe("outright merge", () => {
       out,
     ]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^note: \S+: tokenizer\.json differs from \S+'s: the first model's is taken\n$/);
+    expect(stderr).toMatch(/^note: .+: tokenizer\.json differs from .+'s: the first model's is taken\n$/);
   });
 });
