@@ -12,7 +12,7 @@ export interface PageInput {
   title: string;
   /** lines under the title; plain text */
   lead: string[];
-  /** entries of the key, see `keyEntry` */
+  /** entries of the key, see `keyEntry`; none where everything is named where it is drawn */
   key: string[];
   keyLabel: string;
   warnings: string[];
@@ -36,7 +36,7 @@ export function page({ title, lead, key, keyLabel, warnings, figures, footer }: 
 <header>
 <h1>${escape(title)}</h1>
 ${lead.map((line) => `<p class="lead">${escape(line)}</p>`).join("")}
-<ul class="key" aria-label="${escape(keyLabel)}">${key.join("")}</ul>
+${key.length === 0 ? "" : `<ul class="key" aria-label="${escape(keyLabel)}">${key.join("")}</ul>`}
 ${warnings.length > 0 ? `<div class="warning" role="note"><b>▲ ${warnings.length === 1 ? "One thing" : `${warnings.length} things`} to look at</b><ul>${warnings.map((w) => `<li>${escape(w)}</li>`).join("")}</ul></div>` : ""}
 </header>
 <main>
@@ -55,7 +55,7 @@ export function keyEntry(name: string, about: string, look: Look): string {
   return `<li>${swatch(look)}<span><b>${escape(name)}</b>${about ? `<small>${escape(about)}</small>` : ""}</span></li>`;
 }
 
-export function section(figure: Figure): string {
+function section(figure: Figure): string {
   const csv =
     figure.csv.rows.length === 0
       ? ""
@@ -71,7 +71,7 @@ export function section(figure: Figure): string {
   return `<section id="${figure.id}"><h2>${escape(figure.title)}${csv}</h2><figure>${content}${caption}</figure></section>`;
 }
 
-export const CSS = `
+const CSS = `
 :root{${declarations(LIGHT_THEME)}}
 @media (prefers-color-scheme:dark){:root{${declarations(DARK_THEME)}}}
 *{box-sizing:border-box}

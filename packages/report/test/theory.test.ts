@@ -129,11 +129,17 @@ describe("the figures of theory.json", async () => {
   it("as SVG files stand alone: no variables of the page, one picture with all panels inside its frame", async () => {
     for (const id of ["paths", "front", "gaps"]) {
       const svg = await readFile(join(out, `${id}.svg`), "utf8");
-      expect(svg).not.toMatch(/var\(|currentColor|NaN|undefined/);
+      expect(svg).not.toMatch(/var\(|NaN|undefined/);
       const root = parseHTML(svg).document.querySelector("svg")!;
+      // what is drawn in the current colour has one
+      expect(root.getAttribute("color")).toMatch(/^#[0-9a-f]{6}$/);
       const [width, height] = ["width", "height"].map((name) => Number(root.getAttribute(name)));
-      for (const panel of root.querySelectorAll("svg")) {
-        const [x, y, w, h] = ["x", "y", "width", "height"].map((name) => Number(panel.getAttribute(name)));
+      const panels = [...document.querySelectorAll(`#${id} svg`)];
+      const cells = [...root.children].filter((child) => child.localName === "g");
+      expect(cells.length).toBe(panels.length);
+      for (const [i, cell] of cells.entries()) {
+        const [x, y] = /translate\((\d+),(\d+)\)/.exec(cell.getAttribute("transform")!)!.slice(1).map(Number);
+        const [w, h] = ["width", "height"].map((name) => Number(panels[i]!.getAttribute(name)));
         expect(x! + w!).toBeLessThanOrEqual(width!);
         expect(y! + h!).toBeLessThanOrEqual(height!);
       }

@@ -1,17 +1,16 @@
 /** The same paths in the plane of losses, with the Pareto front and what lambda picks on it. */
 import * as Plot from "@observablehq/plot";
 import { chart, scales } from "../chart.js";
-import { HALO, MUTED, WIDE } from "../figures/figure.js";
+import { type Figure, HALO, MUTED, WIDE } from "../figures/figure.js";
 import { along } from "../figures/plane-ground.js";
 import { spread } from "../labels.js";
 import { look } from "../look.js";
-import type { TheoryFigure } from "./figure.js";
 import { drawMarks, marksOf } from "./marks.js";
 import { named, type Place, type Theory } from "./read.js";
 
 const HEIGHT = 460;
 
-export function frontFigure(theory: Theory): TheoryFigure {
+export function frontFigure(theory: Theory): Figure {
   const { lambda } = theory.instance;
   const { marks, front } = theory;
   // The front is what is to be seen, so the picture ends a little beyond it; paths come in over its edges.
@@ -43,63 +42,59 @@ export function frontFigure(theory: Theory): TheoryFigure {
     30,
     HEIGHT - 50,
   );
-  const panel = {
-    width: WIDE,
-    height: HEIGHT,
-    svg: chart("Paths of the methods in the plane of both gaps, with the Pareto front", {
-      ...frame,
-      marks: [
-        Plot.line(front, {
-          x: "sftGap",
-          y: "dpoGap",
-          stroke: "var(--band)",
-          strokeWidth: 9,
-          strokeLinecap: "round",
+  const drawn = chart("Paths of the methods in the plane of both gaps, with the Pareto front", {
+    ...frame,
+    marks: [
+      Plot.line(front, {
+        x: "sftGap",
+        y: "dpoGap",
+        stroke: "var(--band)",
+        strokeWidth: 9,
+        strokeLinecap: "round",
+      }),
+      Plot.line(tangent, { x: "x", y: "y", stroke: MUTED, strokeDasharray: "3 3", clip: true }),
+      Plot.line(ray, {
+        x: "x",
+        y: "y",
+        stroke: MUTED,
+        strokeDasharray: "1 3",
+        strokeWidth: 1.5,
+        clip: true,
+      }),
+      ...paths.map(({ path, color, dash }) =>
+        Plot.line(path.points, {
+          ...{ x: "sftGap", y: "dpoGap", stroke: color, strokeWidth: 1.8, strokeDasharray: dash },
+          ...{ title: () => named(path), clip: true },
         }),
-        Plot.line(tangent, { x: "x", y: "y", stroke: MUTED, strokeDasharray: "3 3", clip: true }),
-        Plot.line(ray, {
-          x: "x",
-          y: "y",
-          stroke: MUTED,
-          strokeDasharray: "1 3",
-          strokeWidth: 1.5,
-          clip: true,
-        }),
-        ...paths.map(({ path, color, dash }) =>
-          Plot.line(path.points, {
-            ...{ x: "sftGap", y: "dpoGap", stroke: color, strokeWidth: 1.8, strokeDasharray: dash },
-            ...{ title: () => named(path), clip: true },
+      ),
+      ...drawMarks(
+        marksOf(theory).filter(({ place }) => place.sftGap <= right && place.dpoGap <= top),
+        at,
+        of,
+        bounds,
+        curves,
+      ),
+      lineName("equal weighted gaps", ray[1]!, 14),
+      lineName("equal mixture loss", { x: level / (1 - lambda), y: 0 }, -10),
+      ...names.flatMap(({ text, y }, i) => {
+        const { color, dash } = paths[i]!;
+        const [x1, x2, height] = [
+          at.fromX(at.x(right) + 8),
+          at.fromX(at.x(right) + 42),
+          at.fromY(heights[i]!),
+        ];
+        return [
+          Plot.link([0], {
+            ...{ x1, x2, y1: height, y2: height, stroke: color, strokeWidth: 1.8, strokeDasharray: dash },
           }),
-        ),
-        ...drawMarks(
-          marksOf(theory).filter(({ place }) => place.sftGap <= right && place.dpoGap <= top),
-          at,
-          of,
-          bounds,
-          curves,
-        ),
-        lineName("equal weighted gaps", ray[1]!, 14),
-        lineName("equal mixture loss", { x: level / (1 - lambda), y: 0 }, -10),
-        ...names.flatMap(({ text, y }, i) => {
-          const { color, dash } = paths[i]!;
-          const [x1, x2, height] = [
-            at.fromX(at.x(right) + 8),
-            at.fromX(at.x(right) + 42),
-            at.fromY(heights[i]!),
-          ];
-          return [
-            Plot.link([0], {
-              ...{ x1, x2, y1: height, y2: height, stroke: color, strokeWidth: 1.8, strokeDasharray: dash },
-            }),
-            Plot.text([text], {
-              ...{ x: right, y, dx: 48, dy: heights[i]! - at.y(y), textAnchor: "start" as const },
-              ...{ fill: color, fontWeight: 600, fontSize: 11, ...HALO },
-            }),
-          ];
-        }),
-      ],
-    }),
-  };
+          Plot.text([text], {
+            ...{ x: right, y, dx: 48, dy: heights[i]! - at.y(y), textAnchor: "start" as const },
+            ...{ fill: color, fontWeight: 600, fontSize: 11, ...HALO },
+          }),
+        ];
+      }),
+    ],
+  });
   return {
     id: "front",
     title: "The same paths in the plane of losses",
@@ -108,9 +103,7 @@ export function frontFigure(theory: Theory): TheoryFigure {
       (marks.start.sftGap > right ? "The paths come from the start, beyond the right edge. " : "") +
       "The grey band is the Pareto front, from the SFT optimum to the DPO optimum; no point dominates another on it. " +
       `One lambda (here ${lambda}) picks two points: the mixture optimum, where the dashed line of equal mixture loss touches the front, and the min-max point, where the dotted ray of equal weighted gaps meets it.`,
-    html: panel.svg,
-    panels: [panel],
-    columns: 1,
+    picture: { columns: 1, cells: [{ charts: [drawn] }] },
     csv: {
       header: ["DPO weight", "SFT gap", "DPO gap"],
       rows: front.map((p) => [p.weight, p.sftGap, p.dpoGap]),

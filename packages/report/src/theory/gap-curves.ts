@@ -1,17 +1,16 @@
 /** Gap against the number of steps, on log scales: Sequential's stays, the others' fall. */
 import * as Plot from "@observablehq/plot";
 import { chart, scales } from "../chart.js";
-import { HALO, MUTED, WIDE } from "../figures/figure.js";
+import { type Figure, HALO, MUTED, WIDE } from "../figures/figure.js";
 import { spread } from "../labels.js";
 import { look } from "../look.js";
-import type { TheoryFigure } from "./figure.js";
 import { named, type Theory } from "./read.js";
 
 const HEIGHT = 460;
 /** Below this, rounding begins to show. */
 const LOWEST = 1e-8;
 
-export function gapFigure(theory: Theory): TheoryFigure {
+export function gapFigure(theory: Theory): Figure {
   const curves = theory.curves.map((curve, i) => ({
     ...curve,
     look: look(i + 2),
@@ -60,36 +59,32 @@ export function gapFigure(theory: Theory): TheoryFigure {
     30,
     HEIGHT - 50,
   );
-  const panel = {
-    width: WIDE,
-    height: HEIGHT,
-    svg: chart("Gap of each method against the number of steps", {
-      ...frame,
-      marks: [
-        ...bounds.map(({ constant, leastSteps }) =>
-          Plot.ruleY([constant], {
-            ...{
-              x1: leastSteps,
-              x2: Math.max(...steps),
-              stroke: MUTED,
-              strokeWidth: 1.4,
-              strokeDasharray: "2 4",
-            },
-          }),
-        ),
-        ...curves.flatMap(({ points, look: { color, symbol }, dash }) => [
-          Plot.line(points, { x: "steps", y: "gap", stroke: color, strokeWidth: 1.8, strokeDasharray: dash }),
-          Plot.dot(points, { x: "steps", y: "gap", fill: color, symbol, r: 3.6, stroke: "var(--paper)" }),
-        ]),
-        ...names.map(({ text, color, x, y }, i) =>
-          Plot.text([text], {
-            ...{ x, y, dx: 10, dy: heights[i]! - at.y(y), textAnchor: "start", fill: color, fontWeight: 600 },
-            ...{ fontSize: 11, ...HALO },
-          }),
-        ),
-      ],
-    }),
-  };
+  const drawn = chart("Gap of each method against the number of steps", {
+    ...frame,
+    marks: [
+      ...bounds.map(({ constant, leastSteps }) =>
+        Plot.ruleY([constant], {
+          ...{
+            x1: leastSteps,
+            x2: Math.max(...steps),
+            stroke: MUTED,
+            strokeWidth: 1.4,
+            strokeDasharray: "2 4",
+          },
+        }),
+      ),
+      ...curves.flatMap(({ points, look: { color, symbol }, dash }) => [
+        Plot.line(points, { x: "steps", y: "gap", stroke: color, strokeWidth: 1.8, strokeDasharray: dash }),
+        Plot.dot(points, { x: "steps", y: "gap", fill: color, symbol, r: 3.6, stroke: "var(--paper)" }),
+      ]),
+      ...names.map(({ text, color, x, y }, i) =>
+        Plot.text([text], {
+          ...{ x, y, dx: 10, dy: heights[i]! - at.y(y), textAnchor: "start", fill: color, fontWeight: 600 },
+          ...{ fontSize: 11, ...HALO },
+        }),
+      ),
+    ],
+  });
   const told = theory.bounds
     .filter(({ constant }) => constant <= 0)
     .map((bound) => named({ method: "", ...bound }));
@@ -101,9 +96,7 @@ export function gapFigure(theory: Theory): TheoryFigure {
       `Dotted lines are constants known before the first step, below which Sequential's gap never falls (T ≥ ${theory.bounds[0]?.leastSteps}). ` +
       (told.length > 0 ? `There is no such constant for ${told.join(" and ")} here. ` : "") +
       `ALRIGHT's gap is the mean of several runs and falls as 1/√T; its slope is fitted from T = ${theory.fittedFrom} on. MAXRIGHT's is the largest of the last fifth of the steps. Values below 10⁻⁸ are not drawn.`,
-    html: panel.svg,
-    panels: [panel],
-    columns: 1,
+    picture: { columns: 1, cells: [{ charts: [drawn] }] },
     csv: {
       header: ["method", "steps", "gap"],
       rows: [

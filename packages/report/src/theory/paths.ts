@@ -1,10 +1,9 @@
 /** The paper's Figure 2: where each method goes in the plane of parameters, over the contours of both losses. */
 import * as Plot from "@observablehq/plot";
 import { chart, type Scales, scales } from "../chart.js";
-import { HALF, HALO } from "../figures/figure.js";
+import { type Figure, HALF, HALO } from "../figures/figure.js";
 import { along } from "../figures/plane-ground.js";
 import { ARROW } from "../figures/plane-paths.js";
-import { type Panel, panelGrid, type TheoryFigure } from "./figure.js";
 import { DPO, drawMarks, marksOf, SFT } from "./marks.js";
 import { named, type Place, type Theory } from "./read.js";
 
@@ -17,7 +16,7 @@ const METHODS: [method: string, title: string][] = [
   ["maxright", "MAXRIGHT: the loss with the larger weighted gap"],
 ];
 
-export function pathsFigure(theory: Theory): TheoryFigure {
+export function pathsFigure(theory: Theory): Figure {
   const levels = { sft: contourLevels(theory.grid.sft), dpo: contourLevels(theory.grid.dpo) };
   const panels = METHODS.map(([method, title]) => panel(theory, method, title, levels));
   const told = (list: number[]): string =>
@@ -30,9 +29,7 @@ export function pathsFigure(theory: Theory): TheoryFigure {
       `and ${told(levels.dpo)} (DPO). The broad grey band holds all Pareto-optimal points: there no loss can fall unless the other rises. ` +
       "Each path leads from the ring along its arrows to the black dot. Sequential ends at the optimum of its last loss; Mix and ALRIGHT go to the optimum of the " +
       `mixture, lambda = ${theory.instance.lambda}; MAXRIGHT to the point where the larger weighted gap is least. Steps are ${theory.pathStepScale.toPrecision(2)} / √t.`,
-    html: panelGrid(panels),
-    panels,
-    columns: 2,
+    picture: { columns: 2, cells: panels.map((svg) => ({ charts: [svg] })) },
     csv: {
       header: ["method", "step", "theta 1", "theta 2", "SFT gap", "DPO gap", "mixture gap"],
       rows: [
@@ -57,7 +54,7 @@ function panel(
   method: string,
   title: string,
   levels: { sft: number[]; dpo: number[] },
-): Panel {
+): string {
   const { grid } = theory;
   const room = HALF - MARGIN.marginLeft - MARGIN.marginRight;
   const height = Math.round((room * (grid.y[1] - grid.y[0])) / (grid.x[1] - grid.x[0]));
@@ -113,11 +110,7 @@ function panel(
     Plot.frame({ stroke: "var(--faint)" }),
   ];
   if (paths.length > 1) marks.push(...pathNames(paths, at));
-  return {
-    svg: chart(`${title}: path over the contours of both losses`, { ...frame, marks }),
-    width: frame.width,
-    height: frame.height,
-  };
+  return chart(`${title}: path over the contours of both losses`, { ...frame, marks });
 }
 
 /** Contours close along the grid's edge; one cell less on each side, and that is not seen. */
