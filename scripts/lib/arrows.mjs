@@ -11,7 +11,7 @@ export const ARROWS = {
   checkpoint: [],
   trainer: ["tensor", "models", "objectives", "policies", "data", "checkpoint"],
   eval: ["tensor", "models", "objectives", "policies", "data", "checkpoint", "trainer"],
-  sweep: ["data", "checkpoint", "trainer", "eval"],
+  sweep: ["data", "checkpoint", "trainer"],
   report: [],
   cli: [
     "theory",

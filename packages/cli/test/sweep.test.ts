@@ -4,29 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSweep, METHODS } from "@outright/sweep";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
+import { writeSweep } from "../../sweep/test/fixture.js";
 import { SWEEP_TEMPLATE } from "../dist/commands/sweep-template.js";
 import { start } from "./command.js";
 
-const goldens = join(import.meta.dirname, "../../../test/goldens");
 let cwd: string;
 beforeAll(() => {
   cwd = mkdtempSync(join(tmpdir(), "outright-cli-sweep-"));
-  const rows = (name: string) => join(goldens, "rows", name);
-  const run = {
-    model: join(goldens, "models/llama-nano"),
-    device: "cpu",
-    objectives: {
-      sft: { kind: "sft", data: rows("sft.jsonl"), format: "alpaca", template: "plain", batch: 3 },
-      dpo: { kind: "dpo", data: rows("dpo.jsonl"), format: "pairs", batch: 2 },
-    },
-    policy: { name: "alright", lambda: 0.5 },
-    steps: 4,
-    maxLength: 512,
-    evaluate: { every: 2, holdout: 0.3 },
-    out: "runs/one",
-  };
-  writeFileSync(join(cwd, "run.yaml"), stringify(run));
+  writeSweep(cwd, {}, { steps: 4, evaluate: { every: 2, holdout: 0.3 } });
 });
 afterAll(() => rmSync(cwd, { recursive: true, force: true }));
 

@@ -15,7 +15,6 @@ export interface SweepPaths {
   results: string;
   csv: string;
   summary: string;
-  failures: string;
 }
 
 export function sweepPaths(root: string): SweepPaths {
@@ -26,7 +25,6 @@ export function sweepPaths(root: string): SweepPaths {
     results: join(root, "results.jsonl"),
     csv: join(root, "results.csv"),
     summary: join(root, "summary.json"),
-    failures: join(root, "failures.json"),
   };
 }
 

@@ -18,4 +18,4 @@ export type FromChild =
   | { type: "error"; message: string };
 
 /** How a process ended. */
-export type Outcome = Exclude<FromChild, { type: "event" }>;
+export type Ended = Exclude<FromChild, { type: "event" }>;

@@ -15,8 +15,6 @@ export interface Known {
 export interface PlannedRun extends Place {
   /** ids of runs that must be finished before */
   needs: string[];
-  /** how much longer it takes than a step of each objective, in steps: for the time that is left */
-  cost: (perStep: Record<string, number>) => number;
   /** absent for an average, which trains nothing */
   config?: (known: Known) => RunConfig;
   /** of an average: the two runs that it is made of, with their weights */
@@ -49,7 +47,7 @@ export function planRuns(sweep: SweepConfig): PlannedRun[] {
 export const firstSeed = ({ methods }: SweepConfig): number => methods[0]?.seeds[0] ?? 0;
 
 /** Objectives that are trained alone before anything else: for f*, or for what their steps take. */
-function optimaObjectives(sweep: SweepConfig): string[] {
+export function optimaObjectives(sweep: SweepConfig): string[] {
   const isNeeded = sweep.optima === "measure" || !("steps" in sweep.budget);
   return isNeeded ? Object.keys(sweep.base.objectives) : [];
 }
@@ -68,7 +66,6 @@ export function single(sweep: SweepConfig, objective: string, seed: number): Pla
     every: null,
     seed,
     needs: [],
-    cost: (perStep) => perStep[objective] ?? 1,
     config: () => runConfig(sweep, id, seed, { name: "single", objective }),
   };
 }
@@ -76,75 +73,46 @@ export function single(sweep: SweepConfig, objective: string, seed: number): Pla
 function runsOf(sweep: SweepConfig, method: MethodConfig, lambda: number, seed: number): PlannedRun[] {
   const { sft, dpo } = sweep;
   const measured = optimaObjectives(sweep).map((objective) => singleId(objective, firstSeed(sweep)));
-  const weighted = (perStep: Record<string, number>) =>
-    lambda * (perStep[dpo] ?? 1) + (1 - lambda) * (perStep[sft] ?? 1);
-  const both = (perStep: Record<string, number>) => (perStep[dpo] ?? 1) + (perStep[sft] ?? 1);
   const one = (
     curve: string,
     label: string,
     name: MethodName,
-    rest: Pick<PlannedRun, "cost"> & { every?: number; policy: (known: Known) => RunPolicyConfig },
+    policy: (known: Known) => RunPolicyConfig,
   ): PlannedRun => {
     const id = `${curve}-l${lambda}-s${seed}`;
-    return {
-      id,
-      curve,
-      label,
-      method: name,
-      lambda,
-      every: rest.every ?? null,
-      seed,
-      needs: measured,
-      cost: rest.cost,
-      config: (known) => runConfig(sweep, id, seed, rest.policy(known), known.optima),
-    };
+    const config = (known: Known) => runConfig(sweep, id, seed, policy(known), known.optima);
+    return { id, curve, label, method: name, lambda, every: null, seed, needs: measured, config };
   };
   switch (method.name) {
-    case "sequential": {
+    case "sequential":
       if (lambda === 0 || lambda === 1) return []; // one stage would have no step
-      return [
-        [dpo, sft],
-        [sft, dpo],
-      ].map(([first, second]) =>
+      return [[dpo, sft] as const, [sft, dpo] as const].map(([first, second]) =>
         one(
           `sequential-${first}-${second}`,
-          `${first?.toUpperCase()} then ${second?.toUpperCase()}`,
+          `${first.toUpperCase()} then ${second.toUpperCase()}`,
           "sequential",
-          {
-            cost: weighted,
-            policy: (known) => stages(sweep, lambda, [first as string, second as string], known),
-          },
+          (known) => stages(sweep, lambda, [first, second], known),
         ),
       );
-    }
     case "mix":
-      return [
-        one("mix", "Mix", "mix", { cost: both, policy: () => ({ name: "mix", lambda, backward: "apart" }) }),
-      ];
+      return [one("mix", "Mix", "mix", () => ({ name: "mix", lambda, backward: "apart" }))];
     case "mix-one-pass": {
       const policy = () => ({ name: "mix", lambda, backward: "together" }) as const;
-      return [one("mix-one-pass", "Mix, one backward pass", "mix", { cost: both, policy })];
+      return [one("mix-one-pass", "Mix, one backward pass", "mix", policy)];
     }
     case "alright":
-      return [
-        one("alright", "ALRIGHT", "alright", { cost: weighted, policy: () => ({ name: "alright", lambda }) }),
-      ];
+      return [one("alright", "ALRIGHT", "alright", () => ({ name: "alright", lambda }))];
     case "maxright":
-      return method.every.map((every) =>
-        one(`maxright-k${every}`, `MAXRIGHT K=${every}`, "maxright", {
-          every,
-          // a third of a step is its forward pass, and gaps are measured in as many steps as there are
-          cost: (perStep) => weighted(perStep) + both(perStep) / (3 * every),
-          policy: ({ optima }) => maxright(lambda, every, "fresh", optima),
-        }),
-      );
-    case "maxright-smoothed":
-      return [
-        one("maxright-smoothed", "MAXRIGHT, free gaps", "maxright", {
-          cost: weighted,
-          policy: ({ optima }) => maxright(lambda, 1, "smoothed", optima),
-        }),
-      ];
+      return method.every.map((every) => ({
+        ...one(`maxright-k${every}`, `MAXRIGHT K=${every}`, "maxright", ({ optima }) =>
+          maxright(lambda, every, "fresh", optima),
+        ),
+        every,
+      }));
+    case "maxright-smoothed": {
+      const policy = ({ optima }: Known) => maxright(lambda, 1, "smoothed", optima);
+      return [one("maxright-smoothed", "MAXRIGHT, free gaps", "maxright", policy)];
+    }
     case "average": {
       const id = `average-l${lambda}-s${seed}`;
       const parts = [
@@ -152,16 +120,11 @@ function runsOf(sweep: SweepConfig, method: MethodConfig, lambda: number, seed: 
         { id: singleId(dpo, seed), weight: lambda },
       ];
       const needs = [...new Set([...measured, ...parts.map((part) => part.id)])];
-      const place = {
-        id,
-        curve: "average",
-        label: "weight average",
-        method: "average",
-        lambda,
-        every: null,
-        seed,
+      const place: Place = {
+        ...{ id, curve: "average", label: "weight average", method: "average" },
+        ...{ lambda, every: null, seed },
       };
-      return [{ ...(place as Place), needs, cost: () => 0, parts }];
+      return [{ ...place, needs, parts }];
     }
     default:
       return [];

@@ -1,11 +1,11 @@
 /** Starts the process of one run, and hears how it ends. */
 import { fork } from "node:child_process";
 import type { TrainEvent } from "@outright/trainer";
-import type { FromChild, Outcome, ToChild } from "./messages.js";
+import type { Ended, FromChild, ToChild } from "./messages.js";
 
 export interface RunProcess {
   readonly pid: number | undefined;
-  readonly outcome: Promise<Outcome>;
+  readonly outcome: Promise<Ended>;
   /** asks it to save and leave */
   stop(): void;
 }
@@ -23,8 +23,8 @@ export function startRun(
   child.stderr?.on("data", (text: Buffer) => {
     words = (words + text.toString()).slice(-LAST_WORDS);
   });
-  const outcome = new Promise<Outcome>((resolve) => {
-    let told: Outcome | undefined;
+  const outcome = new Promise<Ended>((resolve) => {
+    let told: Ended | undefined;
     child.on("message", (message: FromChild) => {
       if (message.type === "event") onEvent(message.event);
       else told = message;

@@ -11,11 +11,9 @@ import type { SweepConfig } from "./config.js";
 import { dropWeights, openSweep, refuseOtherRun, type SweepPaths } from "./directory.js";
 import type { OnSweepEvent } from "./events.js";
 import { hashInputs } from "./inputs.js";
-import { type Learnt, learn, yardstickOf } from "./known.js";
-import type { Outcome as Ended } from "./messages.js";
-import { optimaKey, type SingleRun, writeOptima } from "./optima-file.js";
-import { outcome } from "./outcome.js";
-import { firstSeed, type PlannedRun, planRuns, singleId } from "./plan.js";
+import { failedRow, Ledger, placeOf, type Settled } from "./ledger.js";
+import type { Ended } from "./messages.js";
+import { type PlannedRun, planRuns } from "./plan.js";
 import {
   isFinished,
   makeRecord,
@@ -25,16 +23,14 @@ import {
   readRecord,
   writeRecord,
 } from "./record.js";
-import { writeResults } from "./results.js";
 import { type RunProcess, startRun } from "./run-process.js";
-import { summarise } from "./summary.js";
-import type { Place, SweepRow, SweepSummary } from "./types.js";
+import type { OptimaFile, SweepRow, SweepSummary } from "./types.js";
 
 export interface RunSweepOptions {
   onEvent?: OnSweepEvent;
   /** aborted: runs that go on are saved, and the sweep ends with reason "stopped" */
   signal?: AbortSignal;
-  /** for messages, and whether runs that were made from other files or settings give way: those of `optima` do */
+  /** for messages */
   what?: "sweep" | "optima";
 }
 
@@ -47,9 +43,6 @@ export interface SweepResult {
   failed: number;
 }
 
-/** What became of a run. */
-type Settled = { record: RunRecord } | { error: string };
-
 /** @throws Error of one line where the directory is another's, or a run in it was made with other settings */
 export async function runSweep(sweep: SweepConfig, options: RunSweepOptions = {}): Promise<SweepResult> {
   const { what = "sweep" } = options;
@@ -58,7 +51,7 @@ export async function runSweep(sweep: SweepConfig, options: RunSweepOptions = {}
   const inputs = await hashInputs(sweep.base);
   const { paths, close } = openSweep(sweep.out, what, inputs);
   try {
-    return await new Sweep(sweep, plan, paths, inputs, options).go();
+    return await new Sweep(sweep, plan, paths, new Ledger(sweep, plan, paths, inputs), options).go();
   } finally {
     close();
   }
@@ -70,38 +63,40 @@ function refuseUnknownBaseline({ baseline }: SweepConfig, plan: readonly Planned
     throw new Error(`baseline: no curve is called ${baseline}; there are ${curves.join(", ")}`);
 }
 
+/** Seconds that a run held by another process is waited for. */
+const HELD_ATTEMPTS = 30;
+
 class Sweep {
   readonly #sweep: SweepConfig;
   readonly #plan: readonly PlannedRun[];
   readonly #paths: SweepPaths;
-  readonly #inputs: Readonly<Record<string, string>>;
+  readonly #ledger: Ledger;
   readonly #emit: OnSweepEvent;
   readonly #signal: AbortSignal | undefined;
-  readonly #settled = new Map<string, Settled>();
   readonly #going = new Map<string, { process?: RunProcess; over: Promise<void> }>();
-  #learnt: Learnt | null = null;
-  /** runs that are over and not told yet, since f* is not known, with the seconds they took */
+  /** finished runs that are not told yet, since f* is not known, with the seconds they took */
   readonly #untold: { run: PlannedRun; wallSeconds: number }[] = [];
 
   constructor(
     sweep: SweepConfig,
     plan: readonly PlannedRun[],
     paths: SweepPaths,
-    inputs: Readonly<Record<string, string>>,
+    ledger: Ledger,
     { onEvent = () => {}, signal }: RunSweepOptions,
   ) {
     this.#sweep = sweep;
     this.#plan = plan;
     this.#paths = paths;
-    this.#inputs = inputs;
+    this.#ledger = ledger;
     this.#emit = onEvent;
     this.#signal = signal;
   }
 
   async go(): Promise<SweepResult> {
+    const ledger = this.#ledger;
     writeFileAtomic(join(this.#paths.root, "sweep.yaml"), stringify(this.#sweep, { lineWidth: 0 }));
     this.#takeFinished();
-    this.#emit({ type: "plan", runs: this.#plan.length, done: this.#settled.size });
+    this.#emit({ type: "plan", runs: this.#plan.length, done: ledger.done });
     const stop = () => {
       for (const { process } of this.#going.values()) process?.stop();
     };
@@ -112,44 +107,33 @@ class Sweep {
       this.#signal?.removeEventListener("abort", stop);
       await Promise.all([...this.#going.values()].map(({ over }) => over));
     }
-    const summary = this.#write();
-    if (this.#sweep.keep === "nothing" && this.#isOver()) this.#dropModels();
-    const rows = this.#rows();
-    return {
-      reason: this.#isOver() ? "finished" : "stopped",
-      paths: this.#paths,
-      rows,
-      summary,
-      failed: [...this.#settled.values()].filter((one) => "error" in one).length,
-    };
+    const summary = ledger.write();
+    const isOver = ledger.done === this.#plan.length;
+    if (this.#sweep.keep === "nothing" && isOver)
+      for (const run of this.#plan) dropWeights(this.#outOf(run), { model: true });
+    const reason = isOver ? "finished" : "stopped";
+    return { reason, paths: this.#paths, rows: ledger.rows(), summary, failed: ledger.failed };
   }
 
-  /** Runs that an earlier session finished, in the plan's order: those that measure f* come first, and the rest is checked with it. */
+  /** Runs that were finished before, in the plan's order: those that measure f* come first, and the rest is checked with it. */
   #takeFinished(): void {
     for (const run of this.#plan) {
       const out = this.#outOf(run);
       const record = readRecord(out);
       if (record === null && !existsSync(join(out, "config.yaml"))) continue;
-      if (run.needs.some((id) => !this.#isRecorded(id))) continue;
-      if (run.config !== undefined) refuseOtherRun(run.config(this.#known()));
+      if (run.needs.some((id) => this.#ledger.record(id) === null)) continue;
+      if (run.config !== undefined) refuseOtherRun(run.config(this.#ledger.known()));
       if (record !== null) this.#settle(run, { record });
     }
   }
 
-  #isRecorded(id: string): boolean {
-    const settled = this.#settled.get(id);
-    return settled !== undefined && "record" in settled;
-  }
-
-  #isOver = (): boolean => this.#settled.size === this.#plan.length;
-
-  #outOf = ({ id }: Pick<Place, "id">): string => join(this.#paths.runs, id);
+  #outOf = ({ id }: { id: string }): string => join(this.#paths.runs, id);
 
   async #runAll(): Promise<void> {
-    const queue = this.#plan.filter(({ id }) => !this.#settled.has(id));
+    const queue = this.#plan.filter(({ id }) => !this.#ledger.isSettled(id));
     while (queue.length > 0 || this.#going.size > 0) {
       const isStopped = this.#signal?.aborted === true;
-      const ready = queue.findIndex(({ needs }) => needs.every((id) => this.#settled.has(id)));
+      const ready = queue.findIndex(({ needs }) => needs.every(this.#ledger.isSettled));
       if (!isStopped && ready >= 0 && this.#going.size < this.#sweep.jobs) {
         this.#start(queue.splice(ready, 1)[0] as PlannedRun);
       } else if (this.#going.size > 0) {
@@ -159,10 +143,9 @@ class Sweep {
   }
 
   #start(run: PlannedRun): void {
-    const failed = run.needs.find((id) => !this.#isRecorded(id));
+    const failed = run.needs.find((id) => this.#ledger.record(id) === null);
     if (failed !== undefined) {
-      this.#settle(run, { error: `it needs ${failed}, which failed` });
-      this.#tell(run, 0);
+      this.#over(run, { error: `it needs ${failed}, which failed` }, 0);
       return;
     }
     const entry: { process?: RunProcess; over: Promise<void> } = { over: Promise.resolve() };
@@ -180,23 +163,15 @@ class Sweep {
     } catch (error) {
       settled = { error: (error as Error).message };
     }
-    if (settled === null) return; // stopped
-    this.#settle(run, settled);
-    this.#write();
-    this.#tell(run, (performance.now() - begun) / 1000);
+    if (settled !== null) this.#over(run, settled, (performance.now() - begun) / 1000);
   }
 
+  /** @returns null where it was stopped */
   async #train(run: PlannedRun, started: (process: RunProcess) => void): Promise<Settled | null> {
-    const config = run.config?.(this.#known());
+    const config = run.config?.(this.#ledger.known());
     if (config === undefined) throw new Error(`${run.id} has no config`);
     refuseOtherRun(config);
-    this.#emit({
-      type: "begin",
-      run: placeOf(run),
-      number: this.#number(run),
-      runs: this.#plan.length,
-      steps: config.steps,
-    });
+    this.#begin(run, config.budget === undefined ? config.steps : null);
     let gpuUtilization: number | null = null;
     if (!isFinished(config)) {
       const ended = await this.#process(run, { type: "train", config }, started);
@@ -210,39 +185,35 @@ class Sweep {
     return { record };
   }
 
+  /** @returns null where it was stopped */
   async #average(run: PlannedRun, started: (process: RunProcess) => void): Promise<Settled | null> {
     const parts = (run.parts ?? []).map(({ id, weight }) => ({
+      id,
       weight,
-      model: join(this.#paths.runs, id, "model"),
-      record: readRecord(join(this.#paths.runs, id)) as RunRecord,
+      model: join(this.#outOf({ id }), "model"),
     }));
-    const out = this.#outOf(run);
     const missing = parts.find(({ model }) => !existsSync(model));
     if (missing !== undefined) throw new Error(`${missing.model} is gone, so it cannot be averaged`);
-    const config = this.#plan[0]?.config?.(this.#known());
+    const out = this.#outOf(run);
+    // any run's config evaluates the same rows
+    const config = this.#plan.find((other) => other.config !== undefined)?.config?.(this.#ledger.known());
     if (config === undefined) throw new Error(`${run.id} has no run to be evaluated like`);
-    this.#emit({
-      type: "begin",
-      run: placeOf(run),
-      number: this.#number(run),
-      runs: this.#plan.length,
-      steps: 0,
-    });
-    const model = join(out, "model");
-    const job = {
-      type: "average" as const,
-      config: { ...config, out },
-      parts: parts.map((part) => ({ model: part.model, weight: part.weight })),
-      model,
-    };
-    const ended = await this.#process(run, job, started);
+    this.#begin(run, 0);
+    const ended = await this.#process(
+      run,
+      {
+        type: "average",
+        config: { ...config, out },
+        parts: parts.map(({ model, weight }) => ({ model, weight })),
+        model: join(out, "model"),
+      },
+      started,
+    );
     if (ended.type === "stopped") return null;
     if (ended.type === "error") return { error: ended.message };
     if (ended.type !== "evaluated") throw new Error("it was not evaluated");
-    const record = averageRecord(
-      parts.map((part) => part.record),
-      onRows(ended.event),
-    );
+    const records = parts.map(({ id }) => this.#ledger.record(id) as RunRecord);
+    const record = averageRecord(records, onRows(ended.event));
     writeRecord(out, record);
     return { record };
   }
@@ -264,118 +235,39 @@ class Sweep {
     }
   }
 
+  #begin(run: PlannedRun, steps: number | null): void {
+    const number = this.#plan.indexOf(run) + 1;
+    this.#emit({ type: "begin", run: placeOf(run), number, runs: this.#plan.length, steps });
+  }
+
+  #over(run: PlannedRun, settled: Settled, wallSeconds: number): void {
+    this.#settle(run, settled);
+    this.#ledger.write();
+    if ("error" in settled) this.#tell(failedRow(run, settled.error), wallSeconds);
+    else this.#untold.push({ run, wallSeconds });
+    const rows = new Map(this.#ledger.rows().map((row) => [row.id, row]));
+    if (rows.size === 0) return;
+    for (const one of this.#untold.splice(0)) this.#tell(rows.get(one.run.id) as SweepRow, one.wallSeconds);
+  }
+
+  #tell(row: SweepRow, wallSeconds: number): void {
+    this.#emit({ type: "row", row, done: this.#ledger.done, runs: this.#plan.length, wallSeconds });
+  }
+
   #settle(run: PlannedRun, settled: Settled): void {
-    this.#settled.set(run.id, settled);
-    if (this.#learnt !== null || "error" in settled) return;
-    const singles = this.#singles();
-    if (singles === null) return;
-    const key = optimaKey(
-      this.#plan
-        .slice(0, singles.length)
-        .flatMap(({ config }) => config?.({ optima: {}, perStep: {} }) ?? []),
-      this.#inputs,
-    );
-    const learnt = learn(this.#sweep, singles, key, this.#paths.optima);
-    this.#learnt = learnt;
-    if (learnt.file === undefined) return;
-    writeOptima(this.#paths.optima, learnt.file);
-    const entries = Object.entries(learnt.file.objectives);
-    const train = entries.map(([name, one]) => [name, one.train] as const);
-    this.#emit({
-      type: "optima",
-      path: this.#paths.optima,
-      heldout: Object.fromEntries(entries.map(([name, { heldout }]) => [name, heldout])),
-      train: train.some(([, value]) => value === null)
-        ? null
-        : (Object.fromEntries(train) as Record<string, number>),
-    });
-  }
-
-  /** The runs that measure f*; empty where none are needed, null where one is missing yet. */
-  #singles(): SingleRun[] | null {
-    const seed = firstSeed(this.#sweep);
-    const isNeeded = this.#sweep.optima === "measure" || !("steps" in this.#sweep.budget);
-    const singles: SingleRun[] = [];
-    for (const objective of isNeeded ? Object.keys(this.#sweep.base.objectives) : []) {
-      const id = singleId(objective, seed);
-      const settled = this.#settled.get(id);
-      if (settled === undefined || "error" in settled) return null;
-      singles.push({ objective, seed, out: this.#outOf({ id }), record: settled.record });
-    }
-    return singles;
-  }
-
-  #known(): Learnt["known"] {
-    if (this.#learnt !== null) return this.#learnt.known;
-    const isNeeded = this.#sweep.optima === "measure" || !("steps" in this.#sweep.budget);
-    if (isNeeded) return { optima: {}, perStep: {} };
-    this.#learnt = learn(this.#sweep, [], "", this.#paths.optima);
-    return this.#learnt.known;
-  }
-
-  #rows(): SweepRow[] {
-    const records = [...this.#settled.values()].flatMap((one) => ("record" in one ? [one.record] : []));
-    const singles = this.#singles();
-    if (this.#learnt === null || singles === null || records.length === 0) return [];
-    const { optima, ranges } = yardstickOf(this.#sweep, this.#learnt, singles, records);
-    return this.#plan.flatMap((run): SweepRow[] => {
-      const settled = this.#settled.get(run.id);
-      if (settled === undefined) return [];
-      const place = { version: 1 as const, ...placeOf(run) };
-      if ("error" in settled) return [{ ...place, status: "failed", error: settled.error }];
-      const { costs, losses } = settled.record;
-      const train =
-        losses.train === null || optima.train === null || ranges.train === null
-          ? null
-          : outcome(losses.train, optima.train, ranges.train);
-      const heldout = outcome(losses.heldout, optima.heldout, ranges.heldout);
-      return [{ ...place, status: "finished", ...costs, heldout, train }];
-    });
-  }
-
-  #write(): SweepSummary | null {
-    const rows = this.#rows();
-    const records = [...this.#settled.values()].flatMap((one) => ("record" in one ? [one.record] : []));
-    const singles = this.#singles();
-    if (this.#learnt === null || singles === null || records.length === 0) return null;
-    const summary = summarise(this.#sweep, rows, yardstickOf(this.#sweep, this.#learnt, singles, records));
-    writeResults(this.#paths, rows, summary);
-    return summary;
-  }
-
-  #tell(run: PlannedRun, wallSeconds: number): void {
-    this.#untold.push({ run, wallSeconds });
-    const rows = this.#rows();
-    for (const one of this.#untold.splice(0)) {
-      const { id } = one.run;
-      const settled = this.#settled.get(id) as Settled;
-      const place = { version: 1 as const, ...placeOf(one.run) };
-      const row =
-        "error" in settled
-          ? ({ ...place, status: "failed", error: settled.error } as const)
-          : rows.find((other) => other.id === id);
-      if (row === undefined) this.#untold.push(one);
-      else
-        this.#emit({
-          type: "row",
-          row,
-          done: this.#settled.size,
-          runs: this.#plan.length,
-          wallSeconds: one.wallSeconds,
-        });
-    }
-  }
-
-  #number = (run: PlannedRun): number => this.#plan.indexOf(run) + 1;
-
-  #dropModels(): void {
-    for (const run of this.#plan) dropWeights(this.#outOf(run), { model: true });
+    const optima = this.#ledger.settle(run, settled);
+    if (optima !== null) this.#emit({ type: "optima", path: this.#paths.optima, ...valuesOf(optima) });
   }
 }
 
-/** Seconds that a run held by another process is waited for. */
-const HELD_ATTEMPTS = 30;
-
-export function placeOf({ id, curve, label, method, lambda, every, seed }: Place): Place {
-  return { id, curve, label, method, lambda, every, seed };
+function valuesOf({ objectives }: OptimaFile): {
+  heldout: Record<string, number>;
+  train: Record<string, number> | null;
+} {
+  const entries = Object.entries(objectives);
+  const train = entries.flatMap(([name, one]) => (one.train === null ? [] : [[name, one.train] as const]));
+  return {
+    heldout: Object.fromEntries(entries.map(([name, { heldout }]) => [name, heldout])),
+    train: train.length < entries.length ? null : Object.fromEntries(train),
+  };
 }

@@ -1,5 +1,5 @@
 /** The losses of any model on the rows that a run evaluates, by the run's own code. */
-import { tokenizerDirectory } from "@outright/checkpoint";
+import { openModelChain, tokenizerDirectory } from "@outright/checkpoint";
 import { loadTokenizer } from "@outright/data";
 import type { RunConfig } from "./config/index.js";
 import { evaluateObjectives } from "./evaluate.js";
@@ -37,6 +37,7 @@ export async function evaluateModel(
       "lora.from: an evaluation cannot start from an adapter; merge it with `outright export` and give the result as `model`",
     );
   }
+  if (options.model !== undefined) openModelChain(options.model); // says at once where there is none
   const { onWarning: warn = () => {}, shouldStop = () => false } = options;
   const tell = (event: ProgressEvent): void => {
     options.onProgress?.(event);

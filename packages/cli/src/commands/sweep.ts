@@ -89,7 +89,7 @@ async function writeReport(out: string, view: SweepView): Promise<string | null>
 function listRuns(sweep: SweepConfig, isJson: boolean, output: Output): number {
   const plan = planRuns(sweep);
   if (isJson) {
-    for (const { config: _, cost: __, ...run } of plan) output.out(`${JSON.stringify(run)}\n`);
+    for (const { config: _, ...run } of plan) output.out(`${JSON.stringify(run)}\n`);
     return 0;
   }
   const width = Math.max(...plan.map(({ id }) => id.length));

@@ -7,7 +7,8 @@ import type { Output } from "./output.js";
 
 interface Going {
   label: string;
-  steps: number;
+  /** null where a budget ends it */
+  steps: number | null;
   /** share that is over, 0 to 1; where it stood when this session began */
   share: number;
   begun: number;
@@ -86,9 +87,9 @@ export class SweepView {
       this.#line.warn(event.message);
     } else if (event.type === "progress") this.#line.show(`${this.#head(going.label)}  ${event.stage}`);
     else if (event.type === "step") {
-      going.share = event.step / going.steps;
+      if (going.steps !== null) going.share = event.step / going.steps;
       Object.assign(going.losses, event.losses);
-      const step = going.steps < NO_LIMIT ? `step ${event.step}/${going.steps}` : `step ${event.step}`;
+      const step = going.steps === null ? `step ${event.step}` : `step ${event.step}/${going.steps}`;
       const left = this.#left();
       const parts = [this.#head(going.label), step, formatLosses(going.losses)];
       if (left !== undefined) parts.push(`${formatSeconds(left)} left`);
@@ -148,6 +149,3 @@ export class SweepView {
     this.#line.clear();
   }
 }
-
-/** A run with a budget of tokens or seconds has more steps than it can make. */
-const NO_LIMIT = 1_000_000;
