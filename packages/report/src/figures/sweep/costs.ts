@@ -18,12 +18,15 @@ export function costs({ sweep }: SweepInput): Figure {
   const sum = (rows: SweepRow[], of: (row: SweepRow) => number): number =>
     rows.reduce((total, row) => total + (of(row) || 0), 0);
   const finished = sweep.rows.filter((row) => row.status === "finished");
+  // an average's costs are those of the runs it is made of, which stand among the rows themselves
+  const trained = finished.filter((row) => row.method !== "average");
+  const hasSingles = trained.some((row) => row.method === "single");
   const lines: Cost[] = summary.curves.flatMap(({ curve, label }): Cost[] => {
     const rows = finished.filter((row) => row.curve === curve);
     if (rows.length === 0) return [];
     return [
       {
-        name: label,
+        name: rows[0]!.method === "average" ? `${label} (of runs above)` : label,
         runs: rows.length,
         seconds: sum(rows, (row) => row.seconds),
         tokens: sum(rows, (row) => row.tokens),
@@ -34,13 +37,12 @@ export function costs({ sweep }: SweepInput): Figure {
   const { seconds, tokens } = summary.optimaCost ?? {};
   if (seconds! > 0 || tokens! > 0)
     lines.push({
-      name: "optima f*, each objective alone",
+      name: `optima f*, each objective alone${hasSingles ? " (among the runs above)" : ""}`,
       runs: undefined,
       seconds: seconds ?? 0,
       tokens: tokens ?? 0,
       bytes: 0,
     });
-  const total = (of: (line: Cost) => number): number => lines.reduce((all, line) => all + of(line), 0);
   const figure: Figure = {
     id: "costs",
     title: "What this sweep took",
@@ -61,9 +63,9 @@ export function costs({ sweep }: SweepInput): Figure {
   const row = (head: string, cells: (string | number)[], tag = "td"): string =>
     `<tr><th scope="row">${escape(head)}</th>${cells.map((cell) => `<${tag}>${cell}</${tag}>`).join("")}</tr>`;
   const all = {
-    runs: sum(finished, () => 1),
-    seconds: total((line) => line.seconds),
-    tokens: total((line) => line.tokens),
+    runs: trained.length,
+    seconds: sum(trained, (row) => row.seconds) + (hasSingles ? 0 : (seconds ?? 0)),
+    tokens: sum(trained, (row) => row.tokens) + (hasSingles ? 0 : (tokens ?? 0)),
   };
   const body = lines.map((line) =>
     row(line.name, [
