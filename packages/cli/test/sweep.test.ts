@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSweep, METHODS } from "@outright/sweep";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeSweep } from "../../sweep/test/fixture.js";
+import { writeSweep } from "../../../test/support/sweep.js";
 import { SWEEP_TEMPLATE } from "../dist/commands/sweep-template.js";
 import { start } from "./command.js";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { loadSweep, planRuns } from "@outright/sweep";
 import { parseConfig } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { writeSweep } from "./fixture.js";
+import { writeSweep } from "../../../test/support/sweep.js";
 
 let root: string;
 let count = 0;

@@ -14,7 +14,7 @@ import {
 } from "@outright/sweep";
 import { loadConfig, parseConfig } from "@outright/trainer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readRows, withoutTimes, writeSweep } from "./fixture.js";
+import { readRows, withoutTimes, writeSweep } from "../../../test/support/sweep.js";
 
 let root: string;
 beforeAll(() => {

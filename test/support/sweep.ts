@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { SweepRow } from "@outright/sweep";
 import { stringify } from "yaml";
 
-const goldens = join(import.meta.dirname, "../../../test/goldens");
+const goldens = join(import.meta.dirname, "../goldens");
 
 /** Writes run.yaml and sweep.yaml into `folder`. @returns the path of sweep.yaml */
 export function writeSweep(folder: string, sweep: object, run: object = {}): string {
