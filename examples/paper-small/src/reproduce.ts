@@ -1,20 +1,22 @@
 /**
- * The whole comparison, as four commands that anyone could type: prepare, train the base, sweep, report. It may be stopped or killed at
- * any moment; the same command goes on.
+ * The whole comparison, as commands that anyone could type: prepare, train the base, sweep with its report; and the page that sets the figures
+ * beside the paper's. It may be stopped or killed at any moment; the same command goes on.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { prepare } from "./prepare.js";
+import { store } from "./store.js";
 
 const HERE = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const data = process.argv[2] ?? process.env.OUTRIGHT_TEST_DATA;
+const results = resolve(process.argv[3] ?? join(HERE, "work/results"));
 if (data === undefined) {
   console.error(
-    "usage: pnpm start DATA, where DATA is a folder with alpaca_gpt4/, hh_rlhf/ and text/ (see README.md)",
+    "usage: pnpm start DATA [RESULTS], where DATA is a folder with alpaca_gpt4/, hh_rlhf/ and text/ (see README.md) and RESULTS one to write (default work/results)",
   );
   process.exit(1);
 }
@@ -37,3 +39,5 @@ try {
 }
 if (!existsSync(join(HERE, "work/base/model/config.json"))) outright("train", "base.yaml", "--resume");
 outright("sweep", "sweep.yaml");
+store(join(HERE, "work/sweep"), results, "pnpm start DATA");
+console.log(`\nbeside the paper: ${join(relative(process.cwd(), results), "README.md")}`);

@@ -6,6 +6,9 @@ export {
   type SweepReportOptions,
 } from "@outright/report";
 export {
+  type FinishedRow,
+  type Interval,
+  interval,
   loadSweep,
   runOptima,
   runSweep,

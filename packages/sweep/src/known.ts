@@ -28,7 +28,7 @@ export function learn(sweep: SweepConfig, singles: readonly SingleRun[], key: st
   );
   const { optima } = sweep;
   if (optima === "measure") {
-    const file = makeOptima(singles, key);
+    const file = makeOptima(singles, key, path);
     return { known: { optima: knownFrom(file, path), perStep }, file };
   }
   const names = Object.keys(sweep.base.objectives);

@@ -1,6 +1,7 @@
 /** optima.json: f* of each objective from the runs that trained it alone. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { dirname, relative, sep } from "node:path";
 import { writeFileAtomic } from "@outright/checkpoint";
 import { type KnownOptimum, type RunConfig, stringifyConfig } from "@outright/trainer";
 import type { RunRecord } from "./record.js";
@@ -25,7 +26,8 @@ export function optimaKey(configs: readonly RunConfig[], inputs: Readonly<Record
     .digest("hex");
 }
 
-export function makeOptima(singles: readonly SingleRun[], key: string): OptimaFile {
+/** @param path where the file will lie: it names its runs from there, so that a sweep may be moved */
+export function makeOptima(singles: readonly SingleRun[], key: string, path: string): OptimaFile {
   const first = singles[0] as SingleRun;
   return {
     version: 1,
@@ -43,7 +45,7 @@ export function makeOptima(singles: readonly SingleRun[], key: string): OptimaFi
             seed,
             seconds,
             tokens,
-            run: out,
+            run: relative(dirname(path), out).split(sep).join("/"),
             rows: record.rows[objective] as { heldout: number; train: number },
             losses: record.losses,
             key: record.keys[objective] ?? "",

@@ -81,6 +81,7 @@ export interface OptimaFile {
       seed: number;
       seconds: number;
       tokens: number;
+      /** directory of the run, seen from this file */
       run: string;
       rows: { heldout: number; train: number };
       /** losses of all objectives at that run's end (the payoff table) */

@@ -268,7 +268,7 @@ describe("optima", () => {
     expect(begun.length).toBe(2);
     expect(notices).toEqual(["f* is measured anew, since other than before are: steps"]);
     const file = readJson<OptimaFile>(out, "optima.json");
-    expect(file.objectives.sft).toMatchObject({ steps: 4, seed: 42, run: join(out, "runs/single-sft-s42") });
+    expect(file.objectives.sft).toMatchObject({ steps: 4, seed: 42, run: "runs/single-sft-s42" });
     const read = parseConfig({ ...config, optima: join(out, "optima.json") });
     expect(read.optima?.sft?.heldout).toBe(file.objectives.sft?.heldout);
   });
