@@ -12,6 +12,11 @@ let isStopping = false;
 process.on("disconnect", () => process.exit(1));
 // Ctrl-C reaches the whole group of processes; the parent says what is to be done
 process.on("SIGINT", () => {});
+// a service manager ends the group or a single process with these: saved, not lost
+for (const name of ["SIGTERM", "SIGHUP"] as const)
+  process.on(name, () => {
+    isStopping = true;
+  });
 process.on("message", (message: ToChild) => {
   if (message.type === "stop") isStopping = true;
   else void work(message);
