@@ -5,12 +5,12 @@
  *   pnpm bench:plan [--steps 6] [--only 14m/sft] [--out bench/results/forecast/plan.json]
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { counterRandom } from "@outright/data";
 import type { Forecast, Measured } from "@outright/trainer";
+import { runObjectives, writeBlankModel, writeRunRows } from "./lib/run-inputs.js";
 
 const { values } = parseArgs({
   options: {
@@ -22,10 +22,7 @@ const { values } = parseArgs({
 const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "outright-plan-"));
 
-const SHAPES: Record<string, { hidden: number; layers: number; heads: number }> = {
-  "14m": { hidden: 128, layers: 6, heads: 4 },
-  "70m": { hidden: 512, layers: 6, heads: 8 },
-};
+const SHAPES = ["14m", "70m"] as const;
 const TASKS: Record<string, object> = {
   sft: { name: "single", objective: "sft" },
   dpo: { name: "single", objective: "dpo" },
@@ -38,49 +35,6 @@ const VARIANTS: Record<string, Record<string, string>> = {
   block: { recompute: "block" },
   bfloat16: { dtype: "bfloat16" },
 };
-
-function writeModel(name: string): string {
-  const { hidden, layers, heads } = SHAPES[name] as (typeof SHAPES)[string];
-  const target = join(folder, name);
-  mkdirSync(target);
-  for (const file of ["tokenizer.json", "tokenizer_config.json"]) {
-    cpSync(join(root, "test/goldens/models/neox-nano", file), join(target, file));
-  }
-  const config = {
-    architectures: ["GPTNeoXForCausalLM"],
-    model_type: "gpt_neox",
-    vocab_size: 50304,
-    hidden_size: hidden,
-    intermediate_size: 4 * hidden,
-    num_hidden_layers: layers,
-    num_attention_heads: heads,
-    rotary_pct: 0.25,
-    max_position_embeddings: 2048,
-  };
-  writeFileSync(join(target, "config.json"), JSON.stringify(config));
-  return target;
-}
-
-/** Rows of 100 to 256 tokens. */
-function writeData(): void {
-  const uniform = counterRandom(1, "plan");
-  let drawn = 0;
-  const text = (least: number, most: number) => {
-    const words = Math.round(least + (most - least) * uniform(drawn++));
-    return Array.from({ length: words }, () =>
-      String.fromCharCode(97 + Math.floor(26 * uniform(drawn++))),
-    ).join(" ");
-  };
-  const lines = (row: () => object) => Array.from({ length: 400 }, () => JSON.stringify(row())).join("\n");
-  writeFileSync(
-    join(folder, "sft.jsonl"),
-    lines(() => ({ prompt: text(20, 60), response: text(80, 140) })),
-  );
-  writeFileSync(
-    join(folder, "dpo.jsonl"),
-    lines(() => ({ prompt: text(20, 60), chosen: text(30, 70), rejected: text(30, 70) })),
-  );
-}
 
 interface Row {
   run: string;
@@ -97,10 +51,7 @@ function run(name: string, model: string, policy: object, overrides: Record<stri
       model,
       init: "random",
       out,
-      objectives: {
-        sft: { kind: "sft", data: join(folder, "sft.jsonl"), format: "prompt-response", batch: 8 },
-        dpo: { kind: "dpo", data: join(folder, "dpo.jsonl"), format: "pairs", batch: 8 },
-      },
+      objectives: runObjectives(folder, { sft: 8, dpo: 8 }),
       policy,
       steps: Number(values.steps),
       maxLength: 256,
@@ -162,9 +113,10 @@ function store(path: string): void {
 
 const rows: Row[] = [];
 try {
-  writeData();
-  for (const shape of Object.keys(SHAPES)) {
-    const model = writeModel(shape);
+  writeRunRows(folder);
+  for (const shape of SHAPES) {
+    const model = join(folder, shape);
+    writeBlankModel(shape, model);
     for (const [task, policy] of Object.entries(TASKS)) {
       for (const [variant, overrides] of Object.entries(VARIANTS)) {
         const name = `${shape}/${task}/${variant}`;
