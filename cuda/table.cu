@@ -70,6 +70,7 @@ const outright_backend kTable = {
     .rotary = OnDevice<rotary>::call,
     .attention = OnDevice<attention>::call,
     .attention_backward = OnDevice<attention_backward>::call,
+    .attention_cached = OnDevice<attention_cached>::call,
     .silu_gate = OnDevice<silu_gate>::call,
     .silu_gate_backward = OnDevice<silu_gate_backward>::call,
     .gelu = OnDevice<gelu>::call,

@@ -6,6 +6,7 @@
       "cpu/activation.cpp",
       "cpu/allocator.cpp",
       "cpu/attention_backward.cpp",
+      "cpu/attention_cached.cpp",
       "cpu/attention_forward.cpp",
       "cpu/cast.cpp",
       "cpu/device.cpp",

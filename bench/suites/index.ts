@@ -1,6 +1,7 @@
 /** All suites by name, in the order in which they run. */
 import type { Suite } from "../lib/suite.js";
 import { dataSuite } from "./data.js";
+import { generateSuite } from "./generate.js";
 import { headSuite } from "./head.js";
 import { ladderSuite } from "./ladder.js";
 import { memorySuite } from "./memory.js";
@@ -14,6 +15,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   step: stepSuite,
   ladder: ladderSuite,
   overhead: overheadSuite,
+  generate: generateSuite,
   memory: memorySuite,
   data: dataSuite,
 };

@@ -24,7 +24,16 @@ async function run(suite: string, options: BenchRequest["options"] = {}) {
 
 describe("suites", { timeout: 120_000 }, () => {
   it("are these", () => {
-    expect(Object.keys(SUITES)).toEqual(["ops", "head", "step", "ladder", "overhead", "memory", "data"]);
+    expect(Object.keys(SUITES)).toEqual([
+      "ops",
+      "head",
+      "step",
+      "ladder",
+      "overhead",
+      "generate",
+      "memory",
+      "data",
+    ]);
   });
 
   it("ops: every operation in float32, with rates", async () => {
@@ -42,6 +51,16 @@ describe("suites", { timeout: 120_000 }, () => {
     const { names } = await run("head");
     expect(names).toContain("tiny float32 trained, logits computed again");
     expect(names).toContain("tiny float32 frozen, logits computed again");
+  });
+
+  it("generate: cached beside recomputed, alone and in a batch", async () => {
+    const { names } = await run("generate");
+    expect(names).toEqual(
+      ["1 prompt", "8 prompts"].flatMap((batch) => [
+        `tiny float32, ${batch}: times over`,
+        `tiny float32, ${batch}: cached`,
+      ]),
+    );
   });
 
   it("step: tokens and pairs a second and memory of ours, alone where PyTorch is left out", async () => {

@@ -61,7 +61,7 @@ void rotary(Device& device, const outright_tensor* x, const outright_tensor* cos
             int64_t R, int64_t period, int64_t rotated, int64_t max_positions, int32_t inverse,
             int32_t accumulate);
 
-// attention_forward.cu, attention_backward.cu
+// attention.cu, attention_backward.cu, attention_cached.cu
 void attention(Device& device, const outright_tensor* q, const outright_tensor* k, const outright_tensor* v,
                const outright_head_layout* layout, const outright_tensor* o, const outright_tensor* lse,
                const outright_tensor* start, const outright_tensor* skip_from, const outright_tensor* skip_to,
@@ -73,6 +73,11 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
                         const outright_tensor* skip_from, const outright_tensor* skip_to,
                         const outright_tensor* dq, const outright_tensor* dk, const outright_tensor* dv,
                         int64_t T, int64_t H, int64_t G, int64_t C, double scale, int32_t accumulate);
+void attention_cached(Device& device, const outright_tensor* q, const outright_tensor* k,
+                      const outright_tensor* v, const outright_head_layout* layout,
+                      const outright_tensor* k_cache, const outright_tensor* v_cache,
+                      const outright_tensor* o, const outright_tensor* first, const outright_tensor* last,
+                      int64_t N, int64_t S, int64_t H, int64_t G, int64_t C, double scale);
 
 // activation.cu
 void silu_gate(Device& device, const outright_tensor* gate, const outright_tensor* up,

@@ -1,12 +1,8 @@
 // Causal attention over a flat row with the start/skip rule and grouped query heads, forward.
-//
-// Tiles of queries x keys with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022). The keys that
-// a run of tokens sees are lined up without gaps and cut into tiles from the first of them on, so that a
-// token's result depends on their sequence alone; keys that are not seen are never visited.
-#include <cmath>
+#include "attention_forward.h"
+
 #include <vector>
 
-#include "attention_tiles.h"
 #include "operations.h"
 #include "shared/check.h"
 #include "shared/spans.h"
@@ -14,16 +10,6 @@
 namespace outright::cpu {
 
 namespace {
-
-constexpr int64_t kBlocks = 4;  // blocks of kQueries queries that meet a tile of keys while it is at hand
-
-// Consecutive queries of one run, and the head that they are of.
-struct Task {
-  const Run* run;
-  int64_t first, count, head;
-  // The place of the first query among the keys that it sees.
-  int64_t position() const { return run->before.size() + first - run->after; }
-};
 
 // Document by document and head by head, so that a head's keys stay in the cache; the last queries of a
 // document, which see the most keys, come first.
@@ -35,163 +21,14 @@ std::vector<Task> tasks_of(const std::vector<Run>& runs, int64_t H) {
         const Run& run = runs[r];
         for (int64_t part = ceil_div(run.end - run.begin, kBlocks * kQueries); part-- > 0;) {
           const int64_t first = run.begin + part * kBlocks * kQueries;
-          tasks.push_back({&run, first, std::min(kBlocks * kQueries, run.end - first), h});
+          tasks.push_back({run.before, run.after, run.before.size() + first - run.after, first,
+                           std::min(kBlocks * kQueries, run.end - first), h});
         }
       }
     }
   }
   return tasks;
 }
-
-template <typename X>
-struct Forward {
-  const AttentionShape& shape;
-  const X *Q, *K, *V;
-  X* O;
-  float* LSE;
-
-  int64_t C() const { return shape.C; }
-  int64_t words() const { return words_of<X>(shape.C); }
-  int64_t width() const { return aligned(shape.C); }
-  int64_t word_width() const { return aligned(words()); }
-
-  // A block of queries: q transposed [word width][64]; running sum of weighted v, transposed [width][64];
-  // running maximum of scores and sum of weights [64].
-  struct Block {
-    float *qT, *oT, *max, *sum;
-  };
-  // What a thread works with: rows [64][word width] of q, then of k; v [64][width]; scores [64][64].
-  struct Scratch {
-    float *q, *k, *v, *s;
-    Block blocks[kBlocks];
-    int64_t floats;
-  };
-  Scratch scratch(float* memory) const {
-    float* at = memory;
-    const auto take = [&](int64_t floats) { return std::exchange(at, at + floats); };
-    Scratch s{};
-    s.q = take(kQueries * word_width());
-    s.k = take(kKeys * word_width());
-    s.v = take(kKeys * width());
-    s.s = take(kKeys * kQueries);
-    for (Block& block : s.blocks)
-      block = {take(kQueries * word_width()), take(kQueries * width()), take(kQueries), take(kQueries)};
-    s.floats = at - memory;
-    return s;
-  }
-
-  void visit(const Task& task, float* memory) const {
-    const Scratch s = scratch(memory);
-    const int64_t blocks = ceil_div(task.count, kQueries);
-    for (int64_t b = 0; b < blocks; ++b) {
-      const Range queries = part(b, kQueries, task.count);
-      const Block& block = s.blocks[b];
-      copy_words(shape.q.head(Q, task.head), task.first + queries.begin, queries.size(), C(), s.q,
-                 word_width());
-      transpose_queries(s.q, word_width(), queries.size(), block.qT);
-      std::fill_n(block.oT, width() * kQueries, 0.0f);
-      std::fill_n(block.max, kQueries, -INFINITY);
-      std::fill_n(block.sum, kQueries, 0.0f);
-    }
-    const int64_t keys = task.position() + task.count;
-    for (int64_t first = 0; first < keys; first += kKeys) {
-      load_keys(task, first, std::min(kKeys, keys - first), s);
-      for (int64_t b = 0; b < blocks; ++b) {
-        const Range queries = part(b, kQueries, task.count);
-        const int64_t ahead = task.position() + queries.begin - first;
-        const Tile tile{std::min(kKeys, ahead + queries.size()), queries.size(), ahead};
-        if (tile.keys <= 0) continue;
-        const Block& block = s.blocks[b];
-        score_tile<kPaired<X>>(tile, words(), block.qT, s.k, word_width(), shape.scale, s.s);
-        for (int64_t v = 0; v < tile.vectors(); ++v) softmax(tile, v, s.s + v * kLanes, block);
-        add_columns(tile, C(), s.s, s.v, width(), block.oT);
-      }
-    }
-    for (int64_t b = 0; b < blocks; ++b) finish(task, part(b, kQueries, task.count), s.blocks[b]);
-  }
-
-  // Asks for what a task needs first.
-  void prefetch(const Task& task) const {
-    const int64_t g = task.head / shape.group();
-    const int64_t key = task.run->before.size() > 0 ? task.run->before.begin : task.run->after;
-    prefetch_rows(shape.q.head(Q, task.head), task.first, task.count, C());
-    const int64_t keys = std::min(kKeys, task.first + task.count - key);
-    prefetch_rows(shape.k.head(K, g), key, keys, C());
-    prefetch_rows(shape.v.head(V, g), key, keys, C());
-  }
-
- private:
-  // The keys [first, first + count) of those that the task's queries see: some before the skip, some after.
-  void load_keys(const Task& task, int64_t first, int64_t count, const Scratch& s) const {
-    const int64_t g = task.head / shape.group();
-    const Head<const X> k = shape.k.head(K, g), v = shape.v.head(V, g);
-    const int64_t ahead = task.run->before.size();
-    const int64_t split = std::clamp<int64_t>(ahead - first, 0, count);
-    const int64_t before = task.run->before.begin + first;
-    const int64_t after = task.run->after + first + split - ahead;
-    // The next tile is asked for while this one is worked on.
-    const int64_t next = after + count - split;
-    const int64_t next_count = std::min(kKeys, task.first + task.count - next);
-    prefetch_rows(k, next, next_count, C());
-    prefetch_rows(v, next, next_count, C());
-    copy_words(k, before, split, C(), s.k, word_width());
-    copy_words(k, after, count - split, C(), s.k + split * word_width(), word_width());
-    std::fill_n(s.k + count * word_width(), (kKeys - count) % kKeyRows * word_width(), 0.0f);
-    copy_rows(v, before, split, C(), s.v, width());
-    copy_rows(v, after, count - split, C(), s.v + split * width(), width());
-  }
-
-  // Turns one vector's scores into weights relative to its largest score so far.
-  void softmax(const Tile& tile, int64_t v, float* s, const Block& block) const {
-    const int64_t all = tile.seen_by_all(v);
-    const int64_t any = tile.seen_by_any(v);
-    const Vec before = load(block.max + v * kLanes);
-    Vec now = before;
-    for (int64_t j = 0; j < all; ++j) now = max(load(s + j * kQueries), now);
-    for (int64_t j = all; j < any; ++j)
-      now = max(select(tile.sees(v, j), load(s + j * kQueries), splat(-INFINITY)), now);
-    // Where there is no number yet, any will do.
-    const Vec base = select(now == -INFINITY, Vec{}, now);
-    const Vec factor = softmax_weight(before - base);
-    Vec sum = load(block.sum + v * kLanes) * factor;
-    for (int64_t j = 0; j < all; ++j) {
-      const Vec weight = softmax_weight(load(s + j * kQueries) - base);
-      sum += weight;
-      store(s + j * kQueries, weight);
-    }
-    for (int64_t j = all; j < any; ++j) {
-      const Vec weight = softmax_weight(load(s + j * kQueries) - base);
-      sum = select(tile.sees(v, j), sum + weight, sum);
-      store(s + j * kQueries, weight);
-    }
-    store(block.max + v * kLanes, now);
-    store(block.sum + v * kLanes, sum);
-    if (min_lanes(factor) == 1.0f) return;
-    float* o = block.oT + v * kLanes;
-    for (int64_t c = 0; c < C(); ++c, o += kQueries) store(o, load(o) * factor);
-  }
-
-  static float min_lanes(Vec v) { return -max_lanes(-v); }
-
-  void finish(const Task& task, const Range& queries, const Block& block) const {
-    for (int64_t i = 0; i < queries.size(); i += kLanes) {
-      const Vec top = load(block.max + i);
-      // Scores of -infinity only have no softmax.
-      const Vec sum = select(top == -INFINITY, splat(NAN), load(block.sum + i));
-      store(block.sum + i, sum);
-      const Vec inverse = 1.0f / sum;
-      float* o = block.oT + i;
-      for (int64_t c = 0; c < C(); ++c, o += kQueries) store(o, load(o) * inverse);
-    }
-    const int64_t first = task.first + queries.begin;
-    const Head<X> out = shape.out().head(O, task.head);
-    for_transposed(block.oT, queries.size(), C(),
-                   [&](int64_t i, int64_t c, int64_t n, Vec o) { store_n(out.row(first + i) + c, o, n); });
-    for (int64_t i = 0; i < queries.size(); ++i)
-      LSE[(first + i) * shape.H + task.head] =
-          static_cast<float>(static_cast<double>(block.max[i]) + std::log(static_cast<double>(block.sum[i])));
-  }
-};
 
 }  // namespace
 

@@ -215,6 +215,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::rotary>("rotary"),
                          InstanceMethod<&Device::attention>("attention"),
                          InstanceMethod<&Device::attention_backward>("attentionBackward"),
+                         InstanceMethod<&Device::attention_cached>("attentionCached"),
                          InstanceMethod<&Device::silu_gate>("siluGate"),
                          InstanceMethod<&Device::silu_gate_backward>("siluGateBackward"),
                          InstanceMethod<&Device::gelu>("gelu"),

@@ -44,6 +44,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value rotary(const Napi::CallbackInfo& info);
   Napi::Value attention(const Napi::CallbackInfo& info);
   Napi::Value attention_backward(const Napi::CallbackInfo& info);
+  Napi::Value attention_cached(const Napi::CallbackInfo& info);
   Napi::Value silu_gate(const Napi::CallbackInfo& info);
   Napi::Value silu_gate_backward(const Napi::CallbackInfo& info);
   Napi::Value gelu(const Napi::CallbackInfo& info);

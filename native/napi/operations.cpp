@@ -239,6 +239,29 @@ Napi::Value Device::attention_backward(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value Device::attention_cached(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "attentionCached");
+  const outright_tensor* q = arguments.tensor("q");
+  const outright_tensor* k = arguments.tensor("k");
+  const outright_tensor* v = arguments.tensor("v");
+  const outright_head_layout layout = read_layout(arguments);
+  const outright_tensor* k_cache = arguments.tensor("kCache");
+  const outright_tensor* v_cache = arguments.tensor("vCache");
+  const outright_tensor* o = arguments.tensor("o");
+  const outright_tensor* first = arguments.tensor("first");
+  const outright_tensor* last = arguments.tensor("last");
+  const int64_t N = arguments.size("N");
+  const int64_t S = arguments.size("S");
+  const int64_t H = arguments.size("H");
+  const int64_t G = arguments.size("G");
+  const int64_t C = arguments.size("C");
+  const double scale = arguments.number("scale");
+  expect(info.Env(), functions.attention_cached(device_, q, k, v, &layout, k_cache, v_cache, o, first, last, N,
+                                                S, H, G, C, scale));
+  return info.Env().Undefined();
+}
+
 Napi::Value Device::silu_gate(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   Arguments arguments(info, buffers_, "siluGate");

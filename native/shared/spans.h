@@ -67,4 +67,36 @@ inline std::vector<Run> runs_of(Check& check, const outright_tensor* start, cons
   return runs;
 }
 
+// Consecutive new tokens [begin, end) of one sequence in a cache: token n sees its rows [first, last + n -
+// begin], of which the last one is its own.
+struct CachedRun {
+  int64_t begin, end;
+  int64_t first, last;
+  int64_t size() const { return end - begin; }
+};
+
+// Checks where N new tokens stand in a cache of S rows, and cuts them into runs.
+inline std::vector<CachedRun> cached_runs_of(Check& check, const outright_tensor* first,
+                                             const outright_tensor* last, int64_t N, int64_t S) {
+  const int32_t* from = check.integers(first, "first", N);
+  const int32_t* own = check.integers(last, "last", N);
+  std::vector<CachedRun> runs;
+  for (int64_t n = 0; n < N; ++n) {
+    if (own[n] < 0 || own[n] >= S)
+      check.invalid("last[%lld] is %d, outside [0, %lld)", static_cast<long long>(n), own[n],
+                    static_cast<long long>(S));
+    if (from[n] < 0 || from[n] > own[n])
+      check.invalid("first[%lld] is %d, outside [0, %d]", static_cast<long long>(n), from[n], own[n]);
+    if (n > 0 && from[n] == from[n - 1] && own[n] == own[n - 1] + 1)
+      runs.back().end = n + 1;
+    else
+      runs.push_back({n, n + 1, from[n], own[n]});
+  }
+  std::vector<int32_t> rows(own, own + N);
+  std::sort(rows.begin(), rows.end());
+  const auto twice = std::adjacent_find(rows.begin(), rows.end());
+  if (twice != rows.end()) check.invalid("row %d of the cache is the last one of two tokens", *twice);
+  return runs;
+}
+
 }  // namespace outright

@@ -87,6 +87,7 @@ Suite MakeSuite(bool quick) {
   AddNorm(suite);
   AddRotary(suite);
   AddAttention(suite);
+  AddAttentionCached(suite);
   AddActivation(suite);
   AddRows(suite);
   AddHead(suite);

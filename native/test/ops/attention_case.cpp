@@ -198,4 +198,39 @@ void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row,
   c.work.bytes = c.Bytes(shape.T * shape.C * (4 * shape.H + 4 * shape.G));
 }
 
+void CachedTokens::Sequence(int64_t begin, int64_t before, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    first.push_back(static_cast<int32_t>(begin));
+    last.push_back(static_cast<int32_t>(begin + before + i));
+  }
+}
+
+void FillAttentionCached(Case& c, const Heads& heads, const CachedTokens& tokens, const Projections& p,
+                         std::vector<double> k_cache, std::vector<double> v_cache) {
+  const oracle::AttentionShape shape{tokens.N(), heads.H, heads.G, heads.C, heads.Scale()};
+  const oracle::HeadLayout at = Place(heads, tokens.N()).at;
+  const Names names = Buffers(heads, "");
+  AddProjections(c, heads, p);
+  c.InOut("k_cache", std::move(k_cache), {0.0, 0.0, 0.0});
+  c.InOut("v_cache", std::move(v_cache), {0.0, 0.0, 0.0});
+  c.Ints("first", tokens.first);
+  c.Ints("last", tokens.last);
+  c.Output("o", shape.T * shape.H * shape.C, WithRoundedFactors(c, {7e-7, 7e-6, 0.0}));
+  const int64_t S = tokens.S;
+  c.run = [=](const Call& a) {
+    const outright_head_layout layout = Abi(at);
+    return a.api.attention_cached(a.device, a(names.q), a(names.k), a(names.v), &layout, a("k_cache"),
+                                  a("v_cache"), a("o"), a("first"), a("last"), shape.T, S, shape.H, shape.G,
+                                  shape.C, shape.scale);
+  };
+  c.oracle = [=](Values& a) {
+    oracle::AttentionCached(a[names.q], a[names.k], a[names.v], at, a["k_cache"], a["v_cache"], a["o"],
+                            a.Ints("first"), a.Ints("last"), shape);
+  };
+  double pairs = 0.0;
+  for (size_t n = 0; n < tokens.first.size(); ++n) pairs += 1.0 + tokens.last[n] - tokens.first[n];
+  c.work.flops = 4.0 * pairs * static_cast<double>(shape.H * shape.C);
+  c.work.bytes = c.Bytes(static_cast<int64_t>(2.0 * pairs) * shape.G * shape.C);
+}
+
 }  // namespace outright::test

@@ -45,6 +45,20 @@ void FillAttention(Case& c, const Heads& heads, const AttentionRow& row, const P
 void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row, Projections p,
                            std::vector<double> dout, Random& r, bool accumulate);
 
+// New tokens over a cache of S rows: token n is row last[n] and sees the rows from first[n] on.
+struct CachedTokens {
+  int64_t S;
+  std::vector<int32_t> first, last;
+  int64_t N() const { return static_cast<int64_t>(first.size()); }
+
+  // `count` tokens of a sequence that begins at row `begin` and has `before` rows already.
+  void Sequence(int64_t begin, int64_t before, int64_t count);
+};
+
+// `k_cache` and `v_cache` [S,G,C] hold what was there before.
+void FillAttentionCached(Case& c, const Heads& heads, const CachedTokens& tokens, const Projections& p,
+                         std::vector<double> k_cache, std::vector<double> v_cache);
+
 void AddAttentionInvariants(Suite& suite);
 
 }  // namespace outright::test

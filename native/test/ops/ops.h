@@ -17,6 +17,7 @@ void AddEmbedding(Suite& suite);
 void AddNorm(Suite& suite);
 void AddRotary(Suite& suite);
 void AddAttention(Suite& suite);
+void AddAttentionCached(Suite& suite);
 void AddActivation(Suite& suite);
 void AddRows(Suite& suite);
 void AddHead(Suite& suite);

@@ -64,6 +64,40 @@ inline void Attention(const double* q, const double* k, const double* v, const H
   }
 }
 
+// Keys and values of new tokens become rows last[n] of the caches [S,G,C]; token n sees the rows [first[n],
+// last[n]]. s.T is the number of new tokens.
+inline void AttentionCached(const double* q, const double* k, const double* v, const HeadLayout& at,
+                            double* k_cache, double* v_cache, double* o, const int32_t* first,
+                            const int32_t* last, const AttentionShape& s) {
+  for (int64_t n = 0; n < s.T; ++n) {
+    for (int64_t g = 0; g < s.G; ++g) {
+      for (int64_t c = 0; c < s.C; ++c) {
+        const int64_t to = (last[n] * s.G + g) * s.C + c;
+        k_cache[to] = k[at.k_offset + n * at.k_token + g * at.k_head + c];
+        v_cache[to] = v[at.v_offset + n * at.v_token + g * at.v_head + c];
+      }
+    }
+  }
+  for (int64_t n = 0; n < s.T; ++n) {
+    for (int64_t h = 0; h < s.H; ++h) {
+      const double* query = q + at.q_offset + n * at.q_token + h * at.q_head;
+      const auto row = [&](const double* cache, int64_t j) { return cache + (j * s.G + s.KeyHead(h)) * s.C; };
+      double top = -std::numeric_limits<double>::infinity();
+      for (int64_t j = first[n]; j <= last[n]; ++j)
+        top = std::fmax(top, s.scale * Dot(query, row(k_cache, j), s.C));
+      double total = 0.0;
+      double* out = o + (n * s.H + h) * s.C;
+      for (int64_t c = 0; c < s.C; ++c) out[c] = 0.0;
+      for (int64_t j = first[n]; j <= last[n]; ++j) {
+        const double e = std::exp(s.scale * Dot(query, row(k_cache, j), s.C) - top);
+        total += e;
+        for (int64_t c = 0; c < s.C; ++c) out[c] += e * row(v_cache, j)[c];
+      }
+      for (int64_t c = 0; c < s.C; ++c) out[c] /= total;
+    }
+  }
+}
+
 // dq, dk, dv lie as q, k, v do and receive sums; without `accumulate` the elements that belong to a head are
 // zeroed first. o and lse are what forward saved.
 inline void AttentionBackward(const double* dout, const double* q, const double* k, const double* v,

@@ -1,6 +1,7 @@
 /** All commands; each one's options and help text are in `program/`. What a command does is loaded only when it is called, so that --help is quick. */
 import { Command } from "commander";
 import { addBench } from "./program/bench.js";
+import { addChat } from "./program/chat.js";
 import { addDoctor } from "./program/doctor.js";
 import { addEval } from "./program/eval.js";
 import { addExport } from "./program/export.js";
@@ -56,6 +57,7 @@ export function buildProgram(output: Output): Program {
   addScore(program, output);
   addEval(program, output, outcome);
   addGenerate(program, output);
+  addChat(program, output, outcome);
   addExport(program, output);
   addMerge(program, output);
   addPreview(program, output);

@@ -22,6 +22,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const SAMPLING = ["--max-tokens", "--temperature", "--top-k", "--top-p", "--seed", "--stop"];
+
 /** What scripts rely on: taking one away, or changing its meaning, needs a new major version. */
 const OPTIONS: Record<string, string[]> = {
   bench: [
@@ -66,13 +68,14 @@ const OPTIONS: Record<string, string[]> = {
     "--adapter",
     "--prompt",
     "--prompts",
-    "--max-tokens",
     "--template",
+    ...SAMPLING,
     "--device",
     "--dtype",
     "--threads",
     "--json",
   ],
+  chat: ["--model", "--adapter", "--system", "--template", ...SAMPLING, "--device", "--dtype", "--threads"],
   eval: [],
   export: ["--adapter", "--model", "--out", "--dtype"],
   preview: ["--objective", "--rows", "--skip", "--json"],

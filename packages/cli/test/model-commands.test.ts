@@ -100,7 +100,7 @@ describe("outright generate", () => {
       [1, "two"],
       [2, "three"],
     ]);
-    expect(jsonLines(alone.stdout)).toEqual([{ row: 0, prompt: "two", text: lines[1]?.text }]);
+    expect(jsonLines(alone.stdout)).toEqual([{ row: 0, prompt: "two", text: lines[1]?.text, end: "length" }]);
     const plain = await run([...common, "--prompt", "two"]);
     expect(plain.stdout).toBe(`${lines[1]?.text as string}\n`);
   });

@@ -1,4 +1,17 @@
 /** @outright/eval: scores and generation. */
-export { type GenerateOptions, generate, generateIds } from "./generate.js";
+export { Conversation, type ConversationOptions, type Reply } from "./chat/conversation.js";
+export { chatDressing, type Dressing, templateDressing } from "./chat/dressing.js";
+export {
+  type Generated,
+  type GeneratedIds,
+  type GenerateIdsOptions,
+  type GenerateOptions,
+  generate,
+  generateIds,
+  promptIds,
+} from "./generate/generate.js";
+export { generateByRecomputing } from "./generate/recompute.js";
+export { mostLikely, type Sampling, sampleToken } from "./generate/sampling.js";
+export { TextStream } from "./generate/text-stream.js";
 export { type ScoreOptions, type ScoreSummary, scoreFile } from "./score.js";
 export * from "./winrate/index.js";

@@ -6,6 +6,7 @@ import {
   type Device,
   embedding,
   fusedAttention,
+  fusedCachedAttention,
   layerNorm,
   type Parameter,
   type ParameterOptions,
@@ -20,6 +21,7 @@ import {
   readGelu,
   readRope,
 } from "./config.js";
+import type { KeyValueShape } from "./key-value-cache.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
 import { attentionOn, blocks, type Recompute, rowsOf } from "./lifetime.js";
 import { Linear } from "./linear.js";
@@ -83,6 +85,7 @@ interface Affine {
 }
 
 interface Layer {
+  index: number;
   attentionNorm: Affine;
   mlpNorm: Affine;
   queryKeyValue: Linear;
@@ -125,6 +128,7 @@ export class GptNeoX implements LanguageModel {
     this.#layers = Array.from({ length: config.layers }, (_, index): Layer => {
       const at = `gpt_neox.layers.${index}`;
       return {
+        index,
         attentionNorm: norm(`${at}.input_layernorm`),
         mlpNorm: norm(`${at}.post_attention_layernorm`),
         queryKeyValue: dense(`${at}.attention.query_key_value`, 3 * D, D, config.attentionBias),
@@ -167,6 +171,11 @@ export class GptNeoX implements LanguageModel {
     return this.config.maxPositions;
   }
 
+  get keyValues(): KeyValueShape {
+    const { layers, heads, headSize } = this.config;
+    return { layers, width: heads * headSize };
+  }
+
   hiddenStates(input: ModelInput, tokens: Tensor | null = null): Tensor {
     const x = blocks(
       this.recompute,
@@ -194,14 +203,13 @@ export class GptNeoX implements LanguageModel {
       const tables = this.#rotary.upTo(input.maxPosition);
       return [rotary(qkv, input.positions, tables, { headSize, period: 3, rotated: 2 })];
     };
-    return attentionOn(this.recompute, turned, ([qkv]) =>
-      fusedAttention(qkv as Tensor, input, {
-        queryHeads: heads,
-        keyHeads: heads,
-        headSize,
-        scale: 1 / Math.sqrt(headSize),
-      }),
-    );
+    const shape = { queryHeads: heads, keyHeads: heads, headSize, scale: 1 / Math.sqrt(headSize) };
+    return attentionOn(this.recompute, turned, (made) => {
+      const [qkv] = made as [Tensor];
+      return input.cache === undefined
+        ? fusedAttention(qkv, input, shape)
+        : fusedCachedAttention(qkv, input.cache.layer(layer.index), input, shape);
+    });
   }
 
   #mlp(layer: Layer, x: Tensor, residual: Tensor): Tensor {

@@ -2,7 +2,8 @@
 export type { JsonConfig } from "./config.js";
 export { createModel, type Weights } from "./create.js";
 export { GptNeoX, type GptNeoXConfig, readGptNeoXConfig } from "./gpt-neox.js";
-export type { LanguageModel, ModelInput } from "./language-model.js";
+export { bytesPerToken, KeyValueCache, type KeyValueShape } from "./key-value-cache.js";
+export type { CachedInput, FlatInput, LanguageModel, ModelInput } from "./language-model.js";
 export type { Recompute } from "./lifetime.js";
 export type { Linear } from "./linear.js";
 export { Llama, type LlamaConfig, readLlamaConfig } from "./llama.js";

@@ -1,19 +1,29 @@
 /** What every architecture offers: flat rows in, hidden states out, and named parameters. */
-import type { AttentionSpans, Device, Parameter, Tensor } from "@outright/tensor";
+import type { AttentionSpans, CachedTokens, Device, Parameter, Tensor } from "@outright/tensor";
+import type { KeyValueCache, KeyValueShape } from "./key-value-cache.js";
 import type { Recompute } from "./lifetime.js";
 import type { Linear } from "./linear.js";
 import type { Lora } from "./lora.js";
 
-/**
- * A flat row on a device (design section 5): T tokens, with per token its id, position and the span it sees.
- * All int32[T].
- */
-export interface ModelInput extends AttentionSpans {
+/** T tokens on a device, each with its id and position, int32[T]. */
+interface Tokens {
   ids: Tensor;
   positions: Tensor;
   /** largest position in the row, so that rotary tables reach far enough */
   maxPosition: number;
 }
+
+/** A flat row (design section 5): each token sees a span of the row, int32[T] too. */
+export interface FlatInput extends Tokens, AttentionSpans {
+  cache?: never;
+}
+
+/** New tokens of sequences whose earlier tokens are in a cache. Not for training. */
+export interface CachedInput extends Tokens, CachedTokens {
+  cache: KeyValueCache;
+}
+
+export type ModelInput = FlatInput | CachedInput;
 
 export interface LanguageModel {
   readonly architecture: string;
@@ -27,6 +37,8 @@ export interface LanguageModel {
   readonly head: Parameter;
   /** the linear layers of all blocks, in order: what can be adapted */
   readonly linears: readonly Linear[];
+  /** what it keeps of a token in a `KeyValueCache` */
+  readonly keyValues: KeyValueShape;
   /** low-rank adapters on them (`addLora`), or null */
   lora: Lora | null;
   /** what the backward pass computes again instead of keeping it; may be set at any time between steps */

@@ -4,6 +4,7 @@
  */
 import {
   attention,
+  cachedAttention,
   type Device,
   embedding,
   type Parameter,
@@ -14,6 +15,7 @@ import {
   type Tensor,
 } from "@outright/tensor";
 import { ConfigReader, expectDivides, type JsonConfig, type RopeScaling, readRope } from "./config.js";
+import type { KeyValueShape } from "./key-value-cache.js";
 import type { LanguageModel, ModelInput } from "./language-model.js";
 import { attentionOn, blocks, type Recompute, rowsOf } from "./lifetime.js";
 import { Linear } from "./linear.js";
@@ -72,6 +74,7 @@ export function readLlamaConfig(json: JsonConfig): LlamaConfig {
 }
 
 interface Layer {
+  index: number;
   attentionNorm: Parameter;
   q: Linear;
   k: Linear;
@@ -114,6 +117,7 @@ export class Llama implements LanguageModel {
       const queries = config.heads * headSize;
       const keys = config.keyHeads * headSize;
       return {
+        index,
         attentionNorm: weights.add(`${at}.input_layernorm.weight`, [D], one),
         q: projection(`${at}.self_attn.q_proj`, queries, D, config.attentionBias),
         k: projection(`${at}.self_attn.k_proj`, keys, D, config.attentionBias),
@@ -148,6 +152,11 @@ export class Llama implements LanguageModel {
     return this.config.maxPositions;
   }
 
+  get keyValues(): KeyValueShape {
+    const { layers, keyHeads, headSize } = this.config;
+    return { layers, width: keyHeads * headSize };
+  }
+
   hiddenStates(input: ModelInput, tokens: Tensor | null = null): Tensor {
     const x = blocks(
       this.recompute,
@@ -176,14 +185,13 @@ export class Llama implements LanguageModel {
       const normed = rmsNorm(x, layer.attentionNorm, this.config.normEps);
       return [turned(layer.q.forward(normed)), turned(layer.k.forward(normed)), layer.v.forward(normed)];
     };
-    return attentionOn(this.recompute, projections, ([q, k, v]) =>
-      attention(q as Tensor, k as Tensor, v as Tensor, input, {
-        queryHeads: heads,
-        keyHeads,
-        headSize,
-        scale: 1 / Math.sqrt(headSize),
-      }),
-    );
+    const shape = { queryHeads: heads, keyHeads, headSize, scale: 1 / Math.sqrt(headSize) };
+    return attentionOn(this.recompute, projections, (made) => {
+      const [q, k, v] = made as [Tensor, Tensor, Tensor];
+      return input.cache === undefined
+        ? attention(q, k, v, input, shape)
+        : cachedAttention(q, k, v, input.cache.layer(layer.index), input, shape);
+    });
   }
 
   dispose(): void {

@@ -8,9 +8,16 @@ export { secondsPerWork } from "./meter/replay.js";
 export type * from "./native.js";
 export { gelu, siluGate } from "./ops/activation.js";
 export { add } from "./ops/add.js";
-export { type AttentionHeads, type AttentionSpans, attention, fusedAttention } from "./ops/attention.js";
+export { type AttentionSpans, attention, fusedAttention } from "./ops/attention.js";
+export {
+  type CachedKeys,
+  type CachedTokens,
+  cachedAttention,
+  fusedCachedAttention,
+} from "./ops/cached-attention.js";
 export { embedding } from "./ops/embedding.js";
 export { logprobHead } from "./ops/head.js";
+export type { AttentionHeads } from "./ops/heads.js";
 export { linear, linearGelu } from "./ops/linear.js";
 export { adaptedLinear, type LowRank, mergeLowRank } from "./ops/lora.js";
 export {

@@ -251,6 +251,31 @@ export interface NativeDevice {
     accumulate: boolean,
   ): void;
 
+  /**
+   * The same for N new tokens over a cache, without backward pass. The key and value of token n become row last[n] of
+   * kCache and vCache [S,G,C]; then it sees the rows first[n] ≤ j ≤ last[n], some of which may be of other new
+   * tokens. q, k and v lie as in a row of N tokens; o[N,H,C]. On the CPU its bits are those that `attention` gives the
+   * same sequence of keys.
+   * Not 0 ≤ first[n] ≤ last[n] < S, or two tokens with the same last, throws.
+   */
+  attentionCached(
+    q: Handle,
+    k: Handle,
+    v: Handle,
+    layout: HeadLayout,
+    kCache: Handle,
+    vCache: Handle,
+    o: Handle,
+    first: Handle,
+    last: Handle,
+    N: number,
+    S: number,
+    H: number,
+    G: number,
+    C: number,
+    scale: number,
+  ): void;
+
   /** y = silu(gate) · up */
   siluGate(gate: Handle, up: Handle, y: Handle, count: number): void;
   siluGateBackward(

@@ -14,7 +14,7 @@ export function addBench(program: Command, output: Output): void {
     .description(
       "Measures the engine on this machine: single operations, whole steps beside PyTorch where a Python with torch is found, memory, data, overheads of the policies. What cannot be measured is told as SKIPPED.",
     )
-    .argument("[suite...]", "ops, head, step, ladder, overhead, memory, data (default: all)")
+    .argument("[suite...]", "ops, head, step, ladder, overhead, generate, memory, data (default: all)")
     .option("--suite <name...>", "the same")
     .addOption(several("--shape <name...>", "shapes of models (default: 14m 70m)", ["tiny", "14m", "70m"]))
     .addOption(several("--dtype <name...>", "(default: float32 bfloat16)", ["float32", "bfloat16"]))

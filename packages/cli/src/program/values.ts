@@ -1,6 +1,7 @@
 /** Parsers of option values: what they refuse is told with the option's name. */
 import { InvalidArgumentError } from "commander";
 
+/** For texts that may be given several times. */
 export function collect(value: string, previous: string[] | undefined): string[] {
   return [...(previous ?? []), value];
 }
@@ -43,6 +44,14 @@ export function betweenZeroAndOne(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value > 0 && value < 1))
     throw new InvalidArgumentError("It must be a number between 0 and 1, neither of them.");
+  return value;
+}
+
+/** Above 0, at most 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value > 0 && value <= 1))
+    throw new InvalidArgumentError("It must be a number above 0 and at most 1.");
   return value;
 }
 

@@ -29,7 +29,7 @@ try {
       },
     });
     model.dispose();
-    send({ type: "answers", answers });
+    send({ type: "answers", answers: answers.map(({ text }) => text) });
   } finally {
     device.close();
   }

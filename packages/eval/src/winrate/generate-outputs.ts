@@ -9,10 +9,10 @@ import {
 import { loadTokenizer } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { addAdapter, loadModel, openDevice } from "@outright/trainer";
-import { generate } from "../generate.js";
+import { generate } from "../generate/generate.js";
+import { type PromptTemplates, renderInstruction } from "../training-template.js";
 import type { Instruction, ModelOutput } from "./outputs.js";
 import { type KeptRecords, Records, readRecords } from "./records.js";
-import { type PromptTemplates, renderInstruction } from "./training-template.js";
 
 /** So many outputs are made at a time, and lost if the process is killed meanwhile. */
 const AT_A_TIME = 16;
@@ -99,8 +99,8 @@ export async function generateOutputs(
               onProgress: (active, total) => onProgress(from + total - active, missing),
             },
           );
-          made.forEach((output, n) => {
-            records.append({ key: keys[some[n] as number] as string, output });
+          made.forEach(({ text }, n) => {
+            records.append({ key: keys[some[n] as number] as string, output: text });
           });
           onProgress(from + some.length, missing);
         }

@@ -1,4 +1,12 @@
 /** Win rates: a judge compares a model's outputs with a reference's. */
+
+export {
+  isDialogue,
+  type PromptTemplate,
+  type PromptTemplates,
+  renderInstruction,
+  trainingTemplates,
+} from "../training-template.js";
 export { type AskProgress, type AskResult, askAll } from "./ask.js";
 export { Backoff, type BackoffOptions, retryAfterSeconds } from "./backoff.js";
 export { DEFAULT_JUDGE_PROMPT } from "./default-prompt.js";
@@ -29,11 +37,4 @@ export {
   writeOutputs,
 } from "./result-files.js";
 export { type JudgedPair, judgedPairs, type Tally, tally } from "./tally.js";
-export {
-  isDialogue,
-  type PromptTemplate,
-  type PromptTemplates,
-  renderInstruction,
-  trainingTemplates,
-} from "./training-template.js";
 export { parseVerdict, type Verdict } from "./verdict.js";

@@ -98,7 +98,7 @@ describe("generateOutputs", () => {
     const { model } = loadModel(device, MODEL);
     const prompts = instructions.map(({ instruction }) => `User: ${instruction}\nAssistant:`);
     expect(first.rows.map(({ output }) => output)).toEqual(
-      generate(model, tokenizer, prompts, { maxTokens: 6 }),
+      generate(model, tokenizer, prompts, { maxTokens: 6 }).map(({ text }) => text),
     );
     model.dispose();
     device.close();

@@ -1,23 +1,13 @@
 import type { HeadLayout } from "../native.js";
 import { gradientOf, recordBackward } from "../tape.js";
 import { Tensor } from "../tensor.js";
+import { type AttentionHeads, fusedLayout, separateLayout } from "./heads.js";
 
 /** Which tokens of the flat row each token sees: start ≤ j ≤ t, except skipFrom ≤ j < skipTo. All int32[T]. */
 export interface AttentionSpans {
   start: Tensor;
   skipFrom: Tensor;
   skipTo: Tensor;
-}
-
-export interface AttentionHeads {
-  /** query heads H */
-  queryHeads: number;
-  /** key/value heads G; query head h reads key head ⌊h·G/H⌋ */
-  keyHeads: number;
-  /** head size C */
-  headSize: number;
-  /** usually 1/√C */
-  scale: number;
 }
 
 /** softmax(scale · q kᵀ) v over a flat row, from separate q[T, H·C], k[T, G·C], v[T, G·C]; gives [T, H·C]. */
@@ -28,17 +18,12 @@ export function attention(
   spans: AttentionSpans,
   heads: AttentionHeads,
 ): Tensor {
-  const { queryHeads: H, keyHeads: G, headSize: C } = heads;
-  const layout: HeadLayout = [0, H * C, C, 0, G * C, C, 0, G * C, C];
-  return attend(q, k, v, layout, spans, heads);
+  return attend(q, k, v, separateLayout(heads), spans, heads);
 }
 
 /** The same from GPT-NeoX's fused qkv[T, H·3·C], where each head holds its query, key and value in turn. */
 export function fusedAttention(qkv: Tensor, spans: AttentionSpans, heads: AttentionHeads): Tensor {
-  const { queryHeads: H, headSize: C } = heads;
-  const row = H * 3 * C;
-  const layout: HeadLayout = [0, row, 3 * C, C, row, 3 * C, 2 * C, row, 3 * C];
-  return attend(qkv, qkv, qkv, layout, spans, heads);
+  return attend(qkv, qkv, qkv, fusedLayout(heads), spans, heads);
 }
 
 function attend(

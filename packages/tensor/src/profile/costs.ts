@@ -143,6 +143,21 @@ export const COSTS: Costs = {
       of.size(start, 3 * T),
     ),
   }),
+  attentionCached: (of, q, k, v, _layout, _kCache, _vCache, o, first, last, N, _S, H, G, C) => {
+    const [from, to] = [of.int32(first, N), of.int32(last, N)];
+    const pairs = to.reduce((total, row, n) => total + row - (from[n] as number) + 1, 0);
+    return {
+      flops: pairs * H * (4 * C + 4),
+      bytes: sum(
+        of.size(q, N * H * C),
+        // keys and values: the new ones are read and written, then all that are seen are read
+        2 * (of.size(k, N * G * C) + of.size(v, N * G * C)),
+        of.size(k, pairs * G * C) + of.size(v, pairs * G * C),
+        of.size(o, N * H * C),
+        of.size(first, 2 * N),
+      ),
+    };
+  },
   // Five products: the scores again, dv, dp, dq and dk.
   attentionBackward: (
     of,

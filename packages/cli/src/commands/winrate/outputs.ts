@@ -9,7 +9,6 @@ import {
   outputsToMake,
   type PromptTemplates,
   readOutputs,
-  trainingTemplates,
   winrateFile,
   writeOutputs,
 } from "@outright/eval";
@@ -17,6 +16,7 @@ import { formatWhole } from "../../terminal/format.js";
 import { LiveLine } from "../../terminal/live-line.js";
 import type { Output } from "../../terminal/output.js";
 import { noteOtherBase } from "../adapter-base.js";
+import { promptTemplates, templateReason } from "../prompt-templates.js";
 import type { WinrateFlags } from "./flags.js";
 
 export interface ModelOutputs extends OutputsFile {
@@ -35,7 +35,7 @@ export async function modelOutputs(
 ): Promise<ModelOutputs> {
   if (flags.outputs !== undefined) return { ...named(await readOutputs(flags.outputs), flags), notMade: 0 };
   const model = flags.model as string;
-  const templates = templatesOf(flags, model);
+  const templates = promptTemplates(model, flags.template);
   tell(templateLine(flags, templates, reference));
   if (flags.adapter !== undefined) noteOtherBase(openAdapterDirectory(flags.adapter), model, output);
   const path = winrateFile(flags.out, "generated");
@@ -79,11 +79,6 @@ function nameOf(directory: string): string {
   return existsSync(join(dirname(path), "config.yaml")) ? basename(dirname(path)) : basename(path);
 }
 
-function templatesOf({ template }: WinrateFlags, model: string): PromptTemplates {
-  if (template !== undefined) return { dialogue: template, other: template };
-  return trainingTemplates(model) ?? { dialogue: "plain", other: "plain" };
-}
-
 function templateLine(
   { template, model }: WinrateFlags,
   { dialogue, other }: PromptTemplates,
@@ -92,11 +87,5 @@ function templateLine(
   const dialogues = rows.filter(isDialogue).length;
   const used =
     dialogues === 0 ? other : dialogues === rows.length ? dialogue : `${other}, dialogues ${dialogue}`;
-  const why =
-    template !== undefined
-      ? "as asked for"
-      : trainingTemplates(model as string) === null
-        ? "the model lies in no run that tells another"
-        : "as in training";
-  return `prompts: template ${dialogue === other ? other : used} (${why})`;
+  return `prompts: template ${dialogue === other ? other : used} (${templateReason(model as string, template)})`;
 }

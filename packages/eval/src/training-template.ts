@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { renderRow, type TemplateName, type Tokenizer } from "@outright/data";
 import { ConfigError, parseConfig, type RunConfig } from "@outright/trainer";
-import type { Instruction } from "./outputs.js";
+import type { Instruction } from "./winrate/outputs.js";
 
 /** `none` is the instruction as it stands, which is what the paper's authors gave to their models. */
 export type PromptTemplate = TemplateName | "none";

@@ -1,44 +1,37 @@
-/** Greedy generation for many prompts at once, as flat rows without padding. */
-import type { FlatRow, Tokenizer } from "@outright/data";
+/** Greedy generation without a cache: the whole row is computed again for every token. The clear version, which the cached one is held to. */
+import type { FlatRow } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { linear, scope, Tensor } from "@outright/tensor";
 import { uploadInput } from "@outright/trainer";
-
-export interface GenerateOptions {
-  /** most tokens made for each prompt */
-  maxTokens: number;
-  /** most tokens of one flat row; default 4096 */
-  tokensPerRow?: number;
-  /** told after each new token: sequences still growing, of all */
-  onProgress?: (active: number, total: number) => void;
-}
+import { mostLikely } from "./sampling.js";
 
 interface Growing {
   ids: number[];
   made: number[];
 }
 
+/** Tokens of one flat row, at most. */
+const TOKENS_PER_ROW = 4096;
+
 /**
  * The most likely continuation of each prompt, token by token until `eosId` or `maxTokens`; ties go to the lower id.
- * The whole row is recomputed for every token, which is slow for long texts but needs no cache. A result does not
- * depend on which other prompts are in the batch.
  * @param prompts token ids with their special tokens; none may be empty
  * @returns the ids made, without the EOS
  */
-export function generateIds(
+export function generateByRecomputing(
   model: LanguageModel,
   prompts: readonly (readonly number[])[],
   eosId: number,
-  options: GenerateOptions,
+  maxTokens: number,
 ): number[][] {
   const all = prompts.map((prompt, i): Growing => {
     if (prompt.length === 0) throw new Error(`prompt ${i} has no tokens: there is nothing to continue`);
     return { ids: [...prompt], made: [] };
   });
   let active = [...all];
-  for (let n = 0; n < options.maxTokens && active.length > 0; n++) {
+  for (let n = 0; n < maxTokens && active.length > 0; n++) {
     const finished = new Set<Growing>();
-    for (const group of byTokens(active, options.tokensPerRow ?? 4096)) {
+    for (const group of byTokens(active, TOKENS_PER_ROW)) {
       nextTokens(
         model,
         group.map(({ ids }) => ids),
@@ -52,22 +45,8 @@ export function generateIds(
       });
     }
     active = active.filter((sequence) => !finished.has(sequence));
-    options.onProgress?.(active.length, all.length);
   }
   return all.map(({ made }) => made);
-}
-
-/** Texts in, continuations out; special tokens are added in front and left out of the result. */
-export function generate(
-  model: LanguageModel,
-  tokenizer: Tokenizer,
-  prompts: readonly string[],
-  options: GenerateOptions,
-): string[] {
-  const ids = prompts.map((prompt) => tokenizer.encode(prompt, { specialTokens: true }));
-  return generateIds(model, ids, tokenizer.eosId, options).map((made) =>
-    tokenizer.decode(made, { skipSpecialTokens: true }),
-  );
 }
 
 /** Consecutive sequences that fit into one row. */
@@ -94,7 +73,7 @@ function nextTokens(model: LanguageModel, sequences: readonly number[][]): numbe
     const last = model.hiddenStates(uploadInput(model.device, row), ends);
     const logits = linear(last, model.head).toFloat32();
     const V = model.vocabSize;
-    return sequences.map((_, s) => largest(logits.subarray(s * V, (s + 1) * V)));
+    return sequences.map((_, s) => mostLikely(logits.subarray(s * V, (s + 1) * V)));
   });
 }
 
@@ -125,10 +104,4 @@ function contextRow(sequences: readonly number[][]): FlatRow {
     sequenceOffsets: new Int32Array(1),
     rows: new Int32Array(0),
   };
-}
-
-function largest(values: Float32Array): number {
-  let best = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) > (values[best] as number)) best = i;
-  return best;
 }
