@@ -70,7 +70,6 @@ const outright_backend kTable = {
     .rotary = OnDevice<rotary>::call,
     .attention = OnDevice<attention>::call,
     .attention_backward = OnDevice<attention_backward>::call,
-    .attention_cached = OnDevice<attention_cached>::call,
     .silu_gate = OnDevice<silu_gate>::call,
     .silu_gate_backward = OnDevice<silu_gate_backward>::call,
     .gelu = OnDevice<gelu>::call,
@@ -93,6 +92,7 @@ const outright_backend kTable = {
     .dropout = OnDevice<dropout>::call,
     .split_master = OnDevice<split_master>::call,
     .join_master = OnDevice<join_master>::call,
+    .attention_cached = OnDevice<attention_cached>::call,
 };
 
 }  // namespace

@@ -110,6 +110,16 @@ export function opCases(native: NativeDevice, shape: ShapeSizes, rows: Rows, X: 
   add("attention", heads, (on) =>
     on.attention(qkv, qkv, qkv, layout, hidden, lse, start, skipFrom, skipTo, T, H, H, C, scale),
   );
+  // a step of as many sequences as the row has, each as long as all of it
+  const sequences = 8;
+  const [kCache, vCache] = [x(sequences * T * D), x(sequences * T * D)];
+  const each = (row: (sequence: number) => number) =>
+    ints(Int32Array.from({ length: sequences }, (_, i) => row(i)));
+  const [first, last] = [each((i) => i * T), each((i) => (i + 1) * T - 1)];
+  add("attentionCached", `${sequences} sequences of ${heads}`, (on) =>
+    // biome-ignore format: one argument list
+    on.attentionCached(qkv, qkv, qkv, layout, kCache, vCache, hidden, first, last, sequences, sequences * T, H, H, C, scale),
+  );
   add("attentionBackward", heads, (on) =>
     // biome-ignore format: one argument list
     on.attentionBackward(hidden2, qkv, qkv, qkv, layout, hidden, lse, start, skipFrom, skipTo, dqkv, dqkv, dqkv, T, H, H, C, scale, false),

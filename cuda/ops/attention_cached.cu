@@ -1,6 +1,6 @@
 // Attention of new tokens over a cache of keys and values, in float32 arithmetic: a block for each token and
-// head goes through the keys that the token sees, first for the largest score, then for the sums, key by key in
-// the order of attention.cu. The clear one for every GPU.
+// head goes through the keys that the token sees, first for the largest score, then for the sums, key by key
+// in the order of attention.cu. The clear one for every GPU.
 #include "kernels/attention.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -27,7 +27,7 @@ __global__ void __launch_bounds__(kCachedThreads)
   const int64_t h = blockIdx.x % H, n = blockIdx.x / H;
   const int64_t group = H / G, g = h / group;
   DYNAMIC_SHARED(query);
-  float* weights = query + C;     // of the keys at hand
+  float* weights = query + C;  // of the keys at hand
   float* outputs = weights + kCachedThreads;
   const HeadRows<const X> head = q.head(h);
   for (int64_t c = threadIdx.x; c < C; c += kCachedThreads) {

@@ -1,7 +1,7 @@
 // The forward pass of attention for some queries of one head, whether their keys lie in the same row or in a
-// cache: tiles of queries x keys with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022). The keys
-// that a run of tokens sees are lined up without gaps and cut into tiles from the first of them on, so that a
-// token's result depends on their sequence alone; keys that are not seen are never visited.
+// cache: tiles of queries x keys with an online softmax (Milakov & Gimelshein 2018; Dao et al. 2022). The
+// keys that a run of tokens sees are lined up without gaps and cut into tiles from the first of them on, so
+// that a token's result depends on their sequence alone; keys that are not seen are never visited.
 #pragma once
 
 #include <cmath>
@@ -11,11 +11,12 @@
 
 namespace outright::cpu {
 
-inline constexpr int64_t kBlocks = 4;  // blocks of kQueries queries that meet a tile of keys while it is at hand
+inline constexpr int64_t kBlocks =
+    4;  // blocks of kQueries queries that meet a tile of keys while it is at hand
 
 // Consecutive queries [first, first + count), at most kBlocks * kQueries, and the head that they are of. The
-// first of them sees the keys [before.begin, before.end), then those from `after` on, position + 1 in all; each
-// next one sees one more.
+// first of them sees the keys [before.begin, before.end), then those from `after` on, position + 1 in all;
+// each next one sees one more.
 struct Task {
   Range before;
   int64_t after, position;

@@ -60,7 +60,6 @@ extern "C" const outright_backend outright_cpu_table = {
     .rotary = Entry<rotary>::call,
     .attention = Entry<attention>::call,
     .attention_backward = Entry<attention_backward>::call,
-    .attention_cached = Entry<attention_cached>::call,
     .silu_gate = Entry<silu_gate>::call,
     .silu_gate_backward = Entry<silu_gate_backward>::call,
     .gelu = Entry<gelu>::call,
@@ -83,4 +82,5 @@ extern "C" const outright_backend outright_cpu_table = {
     .dropout = Entry<dropout>::call,
     .split_master = Entry<split_master>::call,
     .join_master = Entry<join_master>::call,
+    .attention_cached = Entry<attention_cached>::call,
 };

@@ -257,8 +257,8 @@ Napi::Value Device::attention_cached(const Napi::CallbackInfo& info) {
   const int64_t G = arguments.size("G");
   const int64_t C = arguments.size("C");
   const double scale = arguments.number("scale");
-  expect(info.Env(), functions.attention_cached(device_, q, k, v, &layout, k_cache, v_cache, o, first, last, N,
-                                                S, H, G, C, scale));
+  expect(info.Env(), functions.attention_cached(device_, q, k, v, &layout, k_cache, v_cache, o, first, last,
+                                                N, S, H, G, C, scale));
   return info.Env().Undefined();
 }
 

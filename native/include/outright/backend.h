@@ -259,19 +259,6 @@ typedef struct outright_backend {
                                         const outright_tensor* skip_to, const outright_tensor* dq,
                                         const outright_tensor* dk, const outright_tensor* dv, int64_t T,
                                         int64_t H, int64_t G, int64_t C, double scale, int32_t accumulate);
-  /*
-   * The same for N new tokens over a cache of keys and values, without backward pass. The key and value of
-   * token n become row last[n] of k_cache and v_cache [S,G,C]; then it sees the rows first[n] <= j <= last[n]
-   * (int32, length N), of which some may be of other new tokens. q, k and v lie as in a row of N tokens.
-   * o[N,H,C] has, on the CPU, the bits that attention gives the same sequence of keys. Invalid: not
-   * 0 <= first[n] <= last[n] < S, or two tokens with the same last.
-   */
-  outright_status (*attention_cached)(outright_device* device, const outright_tensor* q,
-                                      const outright_tensor* k, const outright_tensor* v,
-                                      const outright_head_layout* layout, const outright_tensor* k_cache,
-                                      const outright_tensor* v_cache, const outright_tensor* o,
-                                      const outright_tensor* first, const outright_tensor* last, int64_t N,
-                                      int64_t S, int64_t H, int64_t G, int64_t C, double scale);
 
   /* ---- element by element ---- */
 
@@ -409,6 +396,22 @@ typedef struct outright_backend {
                                   const outright_tensor* low, int64_t count);
   outright_status (*join_master)(outright_device* device, const outright_tensor* w,
                                  const outright_tensor* low, const outright_tensor* x, int64_t count);
+
+  /* ---- added with version 5 ---- */
+
+  /*
+   * Attention of N new tokens over a cache of keys and values, without backward pass. The key and value of
+   * token n become row last[n] of k_cache and v_cache [S,G,C]; then it sees the rows first[n] <= j <= last[n]
+   * (int32, length N), of which some may be of other new tokens. q, k and v lie as in a row of N tokens.
+   * o[N,H,C] has, on the CPU, the bits that attention gives the same sequence of keys. Invalid: not
+   * 0 <= first[n] <= last[n] < S, or two tokens with the same last.
+   */
+  outright_status (*attention_cached)(outright_device* device, const outright_tensor* q,
+                                      const outright_tensor* k, const outright_tensor* v,
+                                      const outright_head_layout* layout, const outright_tensor* k_cache,
+                                      const outright_tensor* v_cache, const outright_tensor* o,
+                                      const outright_tensor* first, const outright_tensor* last, int64_t N,
+                                      int64_t S, int64_t H, int64_t G, int64_t C, double scale);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

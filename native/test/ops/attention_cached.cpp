@@ -64,7 +64,8 @@ void AddInvalid(Suite& suite) {
                           std::vector<int32_t> last) {
     suite.Add("attention_cached", name, [=](Case& c, Random& r) {
       const CachedTokens tokens{6, first, last};
-      FillAttentionCached(c, heads, tokens, RandomProjections(heads, tokens.N(), r), r.Normal(24), r.Normal(24));
+      FillAttentionCached(c, heads, tokens, RandomProjections(heads, tokens.N(), r), r.Normal(24),
+                          r.Normal(24));
       c.expected = OUTRIGHT_INVALID;
       c.mention = mention;
     });
@@ -89,7 +90,8 @@ std::vector<unsigned char> Run(Device& device, int32_t storage, const std::funct
 }
 
 // A sequence in parts of the given lengths, beside another one, has the bits of a flat row.
-std::string CheckParts(Device& device, int32_t storage, const Heads& heads, const std::vector<int64_t>& parts) {
+std::string CheckParts(Device& device, int32_t storage, const Heads& heads,
+                       const std::vector<int64_t>& parts) {
   int64_t length = 0;
   for (const int64_t part : parts) length += part;
   Random random(Hash("attention cached " + heads.Name()));
@@ -110,8 +112,8 @@ std::string CheckParts(Device& device, int32_t storage, const Heads& heads, cons
     tokens.Sequence(begin, done, part);
     const Projections p{PickRows(base.q, heads.H * heads.C, from), PickRows(base.k, heads.G * heads.C, from),
                         PickRows(base.v, heads.G * heads.C, from)};
-    const std::vector<unsigned char> o = Run(
-        device, storage, [&](Case& c) { FillAttentionCached(c, heads, tokens, p, k, v); }, {&k, &v});
+    const std::vector<unsigned char> o =
+        Run(device, storage, [&](Case& c) { FillAttentionCached(c, heads, tokens, p, k, v); }, {&k, &v});
     for (int64_t i = 0; i < part; ++i) {
       if (std::memcmp(o.data() + static_cast<size_t>(i + 1) * width,
                       flat.data() + static_cast<size_t>(done + i) * width, width) != 0)

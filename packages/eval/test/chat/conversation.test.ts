@@ -95,9 +95,23 @@ describe("a conversation", () => {
   });
 
   it("ends where the model has no position left, and refuses a message that does not fit", async () => {
-    const conversation = new Conversation(model, tokenizer, dressing, { ...OPTIONS, maxTokens: 10_000 });
-    const reply = await conversation.reply("go on", () => {});
-    expect(reply.end).toBe("full");
+    const conversation = new Conversation(model, tokenizer, dressing, OPTIONS);
+    /** A message that leaves room for so many tokens. */
+    const filling = (word: string, room: number): string => {
+      const tokens = (text: string) =>
+        promptIds(dressing.render([{ role: "user", content: text }]), tokenizer).length;
+      let text = word;
+      while (tokens(text + word) <= conversation.context - room) text += word;
+      return text;
+    };
+    // some texts the model ends at once
+    const ends: string[] = [];
+    for (const word of [" a", " dog", " 7", "!"]) {
+      conversation.reset();
+      ends.push((await conversation.reply(filling(word, 1), () => {})).end);
+    }
+    expect(ends).toContain("full");
+    expect(ends.every((end) => end === "full" || end === "eos")).toBe(true);
     const before = conversation.messages;
     await expect(conversation.reply("more", () => {})).rejects.toThrow(
       new RegExp(
