@@ -18,6 +18,7 @@ import type { GenerationFlags } from "./generate.js";
 
 export interface ChatFlags extends GenerationFlags {
   system?: string;
+  context: number;
   template?: TemplateName;
 }
 
@@ -40,8 +41,8 @@ export async function chatCommand(flags: ChatFlags, output: Output): Promise<num
         noteOtherBase(adapter, flags.model, output);
         addAdapter(model, adapter);
       }
-      const { maxTokens, temperature, topK, topP, seed, stop = [] } = flags;
-      const options = { maxTokens, temperature, topK, topP, seed, stop };
+      const { maxTokens, temperature, topK, topP, seed, context, stop = [] } = flags;
+      const options = { maxTokens, temperature, topK, topP, seed, context, stop };
       const conversation = new Conversation(model, tokenizer, dressing, options);
       try {
         conversation.reset(flags.system);
@@ -177,6 +178,6 @@ class Talk {
 function noteOf({ end }: Reply): string {
   if (end === "stopped") return "stopped";
   if (end === "length") return "cut at --max-tokens";
-  if (end === "full") return "the model's context is full: begin anew with /reset";
+  if (end === "full") return "no room for more: begin anew with /reset, or give --context";
   return "";
 }

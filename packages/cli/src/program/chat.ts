@@ -4,6 +4,7 @@ import type { ChatFlags } from "../commands/chat.js";
 import type { Output } from "../terminal/output.js";
 import { addSampling } from "./generation-options.js";
 import { examples, type Outcome, TEMPLATES } from "./options.js";
+import { wholeFrom } from "./values.js";
 
 export function addChat(program: Command, output: Output, outcome: Outcome): void {
   const command = program
@@ -21,6 +22,12 @@ export function addChat(program: Command, output: Output, outcome: Outcome): voi
         "how the conversation is dressed (default: as in the run that --model lies in; else the tokenizer's chat template, else clean)",
       ).choices(TEMPLATES),
     );
+  command.option(
+    "--context <tokens>",
+    "most tokens of the whole conversation, or as many as the model was made for",
+    wholeFrom(2),
+    4096,
+  );
   addSampling(command, 0.7, 512)
     .addHelpText(
       "after",

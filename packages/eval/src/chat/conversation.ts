@@ -15,8 +15,8 @@ export interface ConversationOptions extends Sampling {
   seed: number;
   /** an answer ends before these, besides those of the dressing */
   stop: readonly string[];
-  /** most tokens of the whole conversation where the model does not say; default 4096 */
-  context?: number;
+  /** most tokens of the whole conversation, for which the cache has room from the beginning; never more than the model's positions */
+  context: number;
 }
 
 export interface Reply {
@@ -48,7 +48,7 @@ export class Conversation {
     this.#tokenizer = tokenizer;
     this.#dressing = dressing;
     this.#options = options;
-    this.context = model.maxPositions ?? options.context ?? 4096;
+    this.context = Math.min(options.context, model.maxPositions ?? options.context);
     this.#decoder = new Decoder(model, this.context);
     this.#sequence = this.#decoder.open(this.context) as Sequence;
   }
@@ -74,7 +74,7 @@ export class Conversation {
     const ids = promptIds(this.#dressing.render(messages), this.#tokenizer);
     if (ids.length >= this.context)
       throw new Error(
-        `the conversation would have ${ids.length} tokens, the model takes ${this.context}: begin anew with /reset, or say it shorter`,
+        `the conversation would have ${ids.length} tokens of at most ${this.context}: begin anew, or say it shorter`,
       );
     // the last token is computed again where all are there: its logits are wanted
     const cachedTokens = Math.min(sharedStart(this.#ids, ids), ids.length - 1);

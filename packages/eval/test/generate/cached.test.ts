@@ -98,7 +98,7 @@ describe("a text ends", () => {
   });
 
   it("at the model's last position", () => {
-    withModel("llama-nano", "float32", (model) => {
+    withModel("neox-nano", "float32", (model) => {
       const most = model.maxPositions as number;
       const prompt = Array.from({ length: most - 3 }, (_, i) => i % 500);
       const [made] = generateIds(model, [prompt], NONE, { maxTokens: 100 });
