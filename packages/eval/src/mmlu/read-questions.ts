@@ -26,7 +26,6 @@ export async function readQuestions(source: MmluSource, options: ReadQuestionsOp
   const { subjects, shots, limit, stop, onProgress } = options;
   const asked: Asked[] = [];
   for (const [index, subject] of subjects.entries()) {
-    onProgress?.(index, subjects.length);
     const examples = shots === 0 ? [] : await source.read(subject, "dev", stop);
     if (examples.length < shots) {
       throw new Error(
@@ -37,7 +36,7 @@ export async function readQuestions(source: MmluSource, options: ReadQuestionsOp
     for (const [row, question] of test.slice(0, limit).entries()) {
       asked.push({ subject, row, question, prompt: promptOf(subject, examples.slice(0, shots), question) });
     }
+    onProgress?.(index + 1, subjects.length);
   }
-  onProgress?.(subjects.length, subjects.length);
   return asked;
 }
