@@ -43,12 +43,14 @@ export async function mmluCommand(flags: MmluFlags, output: Output): Promise<num
   const line = new LiveLine(output);
   const stop = new AbortController();
   const signals = onStopSignals(() => stop.abort());
-  const begun = performance.now();
+  let begun: number | undefined;
   try {
     const result = await evaluateMmlu({
       ...{ ...options, source, subjects, out, stop: stop.signal },
       onProgress: (progress) => {
-        if (json !== true) line.show(progressLine(progress, (performance.now() - begun) / 1000));
+        if (progress.stage === "scoring") begun ??= performance.now();
+        const seconds = (performance.now() - (begun ?? performance.now())) / 1000;
+        if (json !== true) line.show(progressLine(progress, seconds));
       },
     });
     line.clear();
@@ -77,7 +79,7 @@ function checkOut(out: string): void {
     throw new Error(`--out: ${out} is a directory; name a file`);
 }
 
-/** @param seconds since the command began */
+/** @param seconds since scoring began */
 function progressLine(progress: MmluProgress, seconds: number): string {
   const { done, total } = progress;
   const count = `${formatWhole(done)}/${formatWhole(total)}`;

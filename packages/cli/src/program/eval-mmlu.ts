@@ -50,7 +50,7 @@ function subjectList(): string {
 }
 
 const EXAMPLES = examples(
-  ["outright eval mmlu --model runs/first/model", "all subjects, from the hub"],
-  ["outright eval mmlu --model m --data mmlu.zip --subjects stem,philosophy \\", ""],
-  ["  --shots 5 --limit 20 --out mmlu.jsonl", "a part of it, from a file"],
+  ["outright eval mmlu --model base", "all subjects, from the hub"],
+  ["outright eval mmlu --model base --data mmlu.zip --shots 5 \\", ""],
+  ["  --subjects stem,philosophy --limit 20 --out mmlu.jsonl", "a part of it"],
 );

@@ -13,8 +13,8 @@ export interface EncodedAnswer {
 
 /**
  * Prompt and answer are encoded as one text, and what that is longer than the prompt alone is the answer; white space at the
- * prompt's end belongs to the answer. Special tokens are those that the tokenizer puts in front of a text. Of more than
- * `maxLength` inputs the first are cut off.
+ * prompt's end belongs to the answer. Special tokens are those that the tokenizer puts in front of a text; what some would put
+ * behind it is left out, where the harness would count it as the prompt's. Of more than `maxLength` inputs the first are cut off.
  *
  * @throws Error where the tokenizer gives an answer no token of its own
  */
