@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import { type KeptRecords, readRecords } from "../winrate/records.js";
 import { CONTINUATIONS, TEMPLATE } from "./prompt.js";
 import { LETTERS, type Letter } from "./questions.js";
+import type { Asked } from "./read-questions.js";
 
 /** A line of the file. */
 export interface MmluRecord {
-  /** sha256 of `run` and prompt, shortened: the same question, asked in the same way */
+  /** sha256 of `run`, place and prompt, shortened: the same question, asked in the same way */
   key: string;
   /** sha256 of the model and all settings that log-likelihoods depend on, shortened */
   run: string;
@@ -40,8 +41,11 @@ const hash = (value: unknown): string =>
 export const runKey = (settings: RunSettings): string =>
   hash({ version: 1, template: TEMPLATE, ...settings });
 
-export const rowKey = (run: string, prompt: string): string =>
-  hash({ run, prompt, continuations: CONTINUATIONS });
+/** With the row's place, as some questions stand in a file twice. */
+export const rowKey = (
+  run: string,
+  { subject, row, prompt }: Pick<Asked, "subject" | "row" | "prompt">,
+): string => hash({ run, subject, row, prompt, continuations: CONTINUATIONS });
 
 /**
  * Reads without changing anything.

@@ -29,7 +29,7 @@ export class Rows {
     this.#options = options;
     this.#asked = asked;
     this.#run = run;
-    this.#keys = asked.map(({ prompt }) => rowKey(run, prompt));
+    this.#keys = asked.map((row) => rowKey(run, row));
     if (options.out !== undefined) {
       const keys = new Map(
         asked.map(({ subject, row }, i) => [place(subject, row), this.#keys[i] as string]),

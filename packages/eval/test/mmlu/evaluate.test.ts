@@ -125,6 +125,18 @@ describe("an evaluation with a file", () => {
     expect(linesOf(out)).toHaveLength(6);
   });
 
+  it("keeps each of two rows that ask the same", async () => {
+    const data = join(folder, "twice");
+    cpSync(DATA, data, { recursive: true });
+    const path = join(data, "test/philosophy_test.csv");
+    appendFileSync(path, readFileSync(path));
+    const options = { out: newFile(), subjects: ["philosophy"], source: openMmlu(data, {}) };
+    const { overall } = await evaluate(options);
+    expect(overall.rows).toBe(12);
+    expect(await evaluate(options)).toMatchObject({ overall, kept: 12 });
+    expect(linesOf(options.out)).toHaveLength(12);
+  });
+
   it("refuses one of another run, of other questions, and one that is none", async () => {
     const out = newFile();
     const part = { out, limit: 2, subjects: ["virology"] } as const;
