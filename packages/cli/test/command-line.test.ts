@@ -98,6 +98,10 @@ const OPTIONS: Record<string, string[]> = {
 /** The same for the commands below `eval`. */
 const EVAL_OPTIONS: Record<string, string[]> = {
   losses: ["--of", "--json"],
+  mmlu: [
+    ...["--model", "--adapter", "--data", "--subjects", "--shots", "--limit", "--out"],
+    ...["--device", "--dtype", "--threads", "--json"],
+  ],
   winrate: [
     ...["--outputs", "--model", "--reference", "--out", "--name", "--adapter", "--template", "--max-tokens"],
     ...["--judge-model", "--judge-url", "--judge-key-env", "--judge-dir", "--judge-labels", "--judge-prompt"],

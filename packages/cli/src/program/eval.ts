@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { Output } from "../terminal/output.js";
 import { addEvalLosses } from "./eval-losses.js";
+import { addMmlu } from "./eval-mmlu.js";
 import { addWinrate } from "./eval-winrate.js";
 import type { Outcome } from "./options.js";
 
@@ -11,5 +12,6 @@ export function addEval(program: Command, output: Output, outcome: Outcome): voi
     .summary("measure how good a model is")
     .description("Measures how good a model is; each measure is a command of its own.");
   addEvalLosses(command, output, outcome);
+  addMmlu(command, output, outcome);
   addWinrate(command, output, outcome);
 }

@@ -1,4 +1,5 @@
 export { allKeys as configKeys } from "./describe.js";
+export { nearest } from "./nearest.js";
 export { readOptima } from "./optima.js";
 export { loadConfig, type ParseOptions, parseConfig } from "./parse.js";
 export { problemsOf } from "./problems.js";
