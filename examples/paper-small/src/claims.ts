@@ -47,13 +47,14 @@ const gapOf = (objective: string): Column[] => [
   { name: "training rows", of: ({ train }) => train?.gaps[objective] ?? null },
   { name: "held-out rows", of: ({ heldout }) => heldout.gaps[objective] ?? null },
 ];
-/** Time of the processor, which a run on one thread takes whatever else the machine does, and time by the clock. */
+/** Time of the processor, which a run on one thread takes whatever else the machine does, time by the clock, and what was trained on. */
 const TIME: Column[] = [
   {
     name: "processor time",
     of: ({ seconds, cpuUtilization }) => (cpuUtilization === null ? null : seconds * cpuUtilization),
   },
   { name: "by the clock", of: ({ seconds }) => seconds },
+  { name: "tokens", of: ({ tokens }) => tokens },
 ];
 const MEMORY: Column[] = [{ name: "peak tensor memory", of: ({ peakTensorBytes }) => peakTensorBytes }];
 

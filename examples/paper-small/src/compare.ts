@@ -79,12 +79,22 @@ export function side(value: Interval | null, bound: number): Side {
   return value.low > bound ? "above" : "undecided";
 }
 
-export type Verdict = "holds" | "holds in part" | "undecided" | "does not hold";
+export interface Verdict {
+  word: "holds" | "holds in part" | "undecided" | "does not hold";
+  /** lines on the side that is claimed, on the other one, and all */
+  for: number;
+  against: number;
+  of: number;
+}
 
-/** Of a claim that all of these lie on the side `claimed`. */
+/** Of a claim that all of these lie on the side `claimed`: where none does and any lies on the other, it does not hold. */
 export function verdict(sides: readonly Side[], claimed: "below" | "above"): Verdict {
   const count = (wanted: Side) => sides.filter((one) => one === wanted).length;
-  if (sides.length > 0 && count(claimed) === sides.length) return "holds";
-  if (count(claimed) > 0) return "holds in part";
-  return count("undecided") > 0 ? "undecided" : "does not hold";
+  const counts = {
+    for: count(claimed),
+    against: count(claimed === "below" ? "above" : "below"),
+    of: sides.length,
+  };
+  if (counts.for > 0) return { word: counts.for === counts.of ? "holds" : "holds in part", ...counts };
+  return { word: counts.against > 0 ? "does not hold" : "undecided", ...counts };
 }

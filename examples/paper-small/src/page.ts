@@ -1,7 +1,7 @@
 /** The page that sets our figures beside the paper's, written from the rows alone. */
 import type { FinishedRow, Interval, SweepSummary } from "outright";
 import { type Claim, claims, signed } from "./claims.js";
-import { mean } from "./compare.js";
+import { mean, type Verdict } from "./compare.js";
 import { LAMBDAS, PAPER } from "./paper.js";
 
 /** What the page says of how its numbers were made. */
@@ -27,16 +27,14 @@ export function comparisonPage(
     `- Made on ${date} by \`${command}\` on ${device}.`,
     `- ${rows.length} finished runs: seeds ${summary.seeds.join(", ")}, λ = ${summary.lambdas.join(", ")}, ${summary.budget.amount} ${summary.budget.by} each.`,
     `- f*, the lowest loss of training on an objective alone: ${onRows(summary.optima)}. The base: ${onRows(summary.base)}.`,
-    "- A claim **holds** where the interval of every line lies on the side that it claims, and **in part** where that of some lines does; it is **undecided** where intervals hold the bound, and **does not hold** where they all lie on the other side.",
+    "- A claim **holds** where the interval of every line lies on the side that it claims, **in part** where that of some lines does, **does not hold** where none does and some lie on the other side, and is **undecided** where all intervals hold the bound. In brackets: lines for it of all, and lines against it.",
     "",
     "## In short",
     "",
     "| claim | verdict |",
     "| --- | --- |",
     ...all.map(({ title, columns, verdicts }) => {
-      const told = columns.map((column, i) => `${column}: ${verdicts[i]}`);
-      const same = new Set(verdicts).size === 1;
-      return `| ${title} | ${same ? verdicts[0] : told.join("; ")} |`;
+      return `| ${title} | ${columns.map((column, i) => `${column}: ${inWords(verdicts[i] as Verdict)}`).join("; ")} |`;
     }),
     "| Higher MMLU and win rate than training one after the other (Table 1, Llama-3-8B) | not tested: a model of this size answers by chance |",
     "",
@@ -102,9 +100,14 @@ function section({ title, how, columns, verdicts, lines, digits, claimed, bound 
       ({ what, paper, ours }) =>
         `| ${what} | ${paper} | ${ours.map((value) => signedSpread(value, digits)).join(" | ")} |`,
     ),
-    `| **verdict** | | ${verdicts.map((one) => `**${one}**`).join(" | ")} |`,
+    `| **verdict** | | ${verdicts.map((one) => `**${inWords(one)}**`).join(" | ")} |`,
     "",
   ];
+}
+
+/** "holds in part (3 of 6, 1 against)" */
+function inWords({ word, for: holding, against, of }: Verdict): string {
+  return `${word} (${holding} of ${of}${against > 0 ? `, ${against} against` : ""})`;
 }
 
 const half = ({ mean, high, n }: Interval, digits: number): string =>

@@ -39,5 +39,5 @@ try {
 }
 if (!existsSync(join(HERE, "work/base/model/config.json"))) outright("train", "base.yaml", "--resume");
 outright("sweep", "sweep.yaml");
-store(join(HERE, "work/sweep"), results, "pnpm start DATA");
+store(HERE, join(HERE, "work/sweep"), results, "pnpm start DATA");
 console.log(`\nbeside the paper: ${join(relative(process.cwd(), results), "README.md")}`);

@@ -8,12 +8,13 @@ import { comparisonPage } from "./page.js";
 const FILES = ["results.jsonl", "results.csv", "summary.json", "optima.json", "report.html"];
 
 /**
+ * @param here folder that all paths are told from, so that they mean something elsewhere
  * @param sweep directory of the sweep
  * @param results folder that is written anew
  * @param command what was typed
  * @throws Error of one line where the sweep has no results
  */
-export function store(sweep: string, results: string, command: string): void {
+export function store(here: string, sweep: string, results: string, command: string): void {
   for (const name of FILES)
     if (!existsSync(join(sweep, name)))
       throw new Error(`${join(sweep, name)}: no such file; is the sweep finished?`);
@@ -27,7 +28,8 @@ export function store(sweep: string, results: string, command: string): void {
 
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
-  for (const name of FILES) cpSync(join(sweep, name), join(results, name));
+  for (const name of FILES)
+    writeFileSync(join(results, name), readFileSync(join(sweep, name), "utf8").replaceAll(`${here}/`, ""));
   cpSync(join(sweep, "figures"), join(results, "figures"), { recursive: true });
   writeFileSync(join(results, "environment.json"), `${JSON.stringify(circumstances, null, 2)}\n`);
   writeFileSync(join(results, "README.md"), comparisonPage(finished, summary, circumstances));

@@ -380,7 +380,7 @@ export async function writeSweep(dir: string, changed: Partial<SweepSpec> = {}):
             processor: "A <fast> processor",
             cores: 2,
             memoryBytes: 24e9,
-            device: { name: "cpu", backend: "avx512" },
+            device: { name: "cpu", backend: "avx512", path: "/somewhere/library.so" },
             started: "2026-11-25T20:10:00.000Z",
           }),
         );

@@ -207,6 +207,8 @@ describe("a whole sweep", () => {
     ).toBe(true);
     const made = whole.document.querySelector("#made")!;
     expect(made.textContent).toContain("A <fast> processor");
+    expect(made.textContent).toContain("avx512");
+    expect(made.textContent).not.toContain("library.so");
     expect(made.textContent).toContain("2026-11-25T20:10:00.000Z");
     expect(made.textContent).toContain("# methods x lambda x seeds");
     expect(whole.document.querySelector("#costs")!.textContent).toContain("optima f*");

@@ -38,8 +38,8 @@ export function summarise(sweep: SweepConfig, rows: readonly SweepRow[], yardsti
       Object.entries(sweep.base.objectives).map(([name, { kind }]) => [name, kind]),
     ),
     budget: { by, amount },
-    seeds: unique(rows.map(({ seed }) => seed)),
-    lambdas: unique(rows.flatMap(({ lambda }) => (lambda === null ? [] : [lambda]))),
+    seeds: ascending(rows.map(({ seed }) => seed)),
+    lambdas: ascending(rows.flatMap(({ lambda }) => (lambda === null ? [] : [lambda]))),
     baseline,
     ...yardstick,
     curves: names.map((name) => {
@@ -52,7 +52,8 @@ export function summarise(sweep: SweepConfig, rows: readonly SweepRow[], yardsti
   return summary;
 }
 
-const unique = (values: number[]) => [...new Set(values)].sort((a, b) => a - b);
+const unique = <T>(values: readonly T[]): T[] => [...new Set(values)];
+const ascending = (values: readonly number[]): number[] => unique(values).sort((a, b) => a - b);
 
 function baselineOf({ baseline }: SweepConfig, rows: readonly SweepRow[]): SweepSummary["baseline"] {
   const compared = rows.filter(({ method }) => method !== "single");
@@ -95,7 +96,10 @@ function pointOf(
   baseline: readonly FinishedRow[],
 ): CurvePoint {
   const of = (value: (row: FinishedRow) => number | null) => intervalOfKnown(rows.map(value));
-  const steps = intervals(rows.map(({ stepsPerObjective }) => stepsPerObjective));
+  // a run that never trained an objective does not name it
+  const trained = unique(rows.flatMap(({ stepsPerObjective }) => Object.keys(stepsPerObjective)));
+  const meanSteps = (name: string) =>
+    interval(rows.map(({ stepsPerObjective }) => stepsPerObjective[name] ?? 0)).mean;
   return {
     lambda,
     seeds: rows.map(({ seed }) => seed),
@@ -110,7 +114,7 @@ function pointOf(
     gpuUtilization: of((row) => row.gpuUtilization),
     peakTensorBytes: of((row) => row.peakTensorBytes),
     peakRssBytes: of((row) => row.peakRssBytes),
-    stepsPerObjective: Object.fromEntries(Object.entries(steps).map(([name, { mean }]) => [name, mean])),
+    stepsPerObjective: Object.fromEntries(trained.map((name) => [name, meanSteps(name)])),
     increase: increaseOf(rows, baseline),
   };
 }

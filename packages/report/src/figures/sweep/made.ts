@@ -76,11 +76,14 @@ function distinct(values: string[]): string {
   return all.slice(0, 3).join("; ") + (all.length > 3 ? `; ${all.length - 3} more` : "");
 }
 
+/** Where a library lies on that machine tells a reader nothing. */
+const LOCAL = ["path"];
+
 function text(value: unknown): string {
   if (value === undefined || value === null) return "";
   if (typeof value !== "object") return String(value);
   return Object.entries(value)
-    .filter(([, v]) => typeof v !== "object")
+    .filter(([key, v]) => typeof v !== "object" && !LOCAL.includes(key))
     .map(([key, v]) => `${key} ${String(v)}`)
     .join(", ");
 }
