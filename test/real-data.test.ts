@@ -1,6 +1,9 @@
 /** Real data and a really trained model: known losses and texts, and the memory of the main job. */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { loadTokenizer } from "@outright/data";
+import { generateByRecomputing, generateIds, promptIds } from "@outright/eval";
+import { loadModel, openDevice } from "@outright/trainer";
 import { describe, expect, it } from "vitest";
 import { run } from "../packages/cli/test/command.js";
 import { readRows, temporaryFolder, writeRows } from "./support/folder.js";
@@ -48,6 +51,32 @@ describe("stories260K, a trained Llama", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const { text } = JSON.parse(stdout) as { text: string };
     expect(text.slice(0, STORY.length)).toBe(STORY);
+  });
+
+  it("goes on with a batch of openings, each token as recomputing all of it gives, and as alone", async ({
+    skip,
+  }) => {
+    const missing = missingData(MODEL, STORIES);
+    skip(missing !== undefined, missing);
+    const tokenizer = await loadTokenizer(testData(MODEL));
+    const openings = readFileSync(testData(STORIES), "utf8")
+      .split("<|endoftext|>")
+      .map((text) => text.trim())
+      .filter((text) => text !== "")
+      .slice(0, 12)
+      .map((text, i) => promptIds(text.slice(0, 20 + 25 * i), tokenizer));
+    const device = openDevice({ device: "cpu" });
+    try {
+      const { model } = loadModel(device, testData(MODEL), "pretrained", 0, { trainable: false });
+      const made = generateIds(model, openings, tokenizer.eosId, { maxTokens: 150 }).map(({ ids }) => ids);
+      expect(made).toEqual(generateByRecomputing(model, openings, tokenizer.eosId, 150));
+      for (const [i, opening] of openings.entries())
+        expect(generateIds(model, [opening], tokenizer.eosId, { maxTokens: 150 })[0]?.ids).toEqual(made[i]);
+      expect(made.flat().length).toBeGreaterThan(1000);
+      model.dispose();
+    } finally {
+      device.close();
+    }
   });
 
   const STORY = `Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, red ball. She wanted to play with it, but it was too high.
