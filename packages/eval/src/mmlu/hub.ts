@@ -1,5 +1,6 @@
 /** The data set cais/mmlu on the Hugging Face hub: a Parquet file for each subject and split. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { RequestSignal } from "../request-signal.js";
 import { Backoff, type BackoffOptions, retryAfterSeconds } from "../winrate/backoff.js";
 import { readParquet } from "./parquet.js";
 import type { MmluSource, Split } from "./questions.js";
@@ -77,16 +78,19 @@ async function fetchFile(
   stop: AbortSignal,
 ): Promise<ArrayBuffer> {
   let response: Response;
+  const ending = new RequestSignal(stop, timeout);
   try {
     response = await fetch(url, {
       // fetch does not carry it to the other host that the hub sends large files from
       headers: token === undefined || token.trim() === "" ? {} : { authorization: `Bearer ${token.trim()}` },
-      signal: AbortSignal.any([stop, AbortSignal.timeout(1000 * timeout)]),
+      signal: ending.signal,
     });
     if (response.ok) return await response.arrayBuffer();
   } catch (error) {
     if (stop.aborted) throw error;
     throw new Passing(networkProblem(url, error, timeout));
+  } finally {
+    ending.release();
   }
   await response.body?.cancel();
   throw statusProblem(url, response);

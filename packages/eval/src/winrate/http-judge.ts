@@ -1,5 +1,6 @@
 /** A judge behind an OpenAI-compatible endpoint. */
 import type { ChatMessage } from "@outright/data";
+import { RequestSignal } from "../request-signal.js";
 import { Backoff, type BackoffOptions, retryAfterSeconds } from "./backoff.js";
 import { type Completion, excerpt, Retriable, readCompletion, statusError } from "./chat-request.js";
 import { type Judge, JudgeFailure, type JudgeReply, type JudgeSignals } from "./judge.js";
@@ -101,6 +102,7 @@ export class HttpJudge implements Judge {
     let status: number;
     let retryAfter: number | undefined;
     let text: string;
+    const ending = new RequestSignal(abort, timeout);
     try {
       const response = await fetch(this.#url, {
         method: "POST",
@@ -109,13 +111,15 @@ export class HttpJudge implements Judge {
           ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
         },
         body: JSON.stringify({ ...this.#body, messages }),
-        signal: AbortSignal.any([abort, AbortSignal.timeout(1000 * timeout)]),
+        signal: ending.signal,
       });
       status = response.status;
       retryAfter = retryAfterSeconds(response.headers.get("retry-after"));
       text = await response.text();
     } catch (error) {
       throw new Retriable("failed", this.#networkProblem(error, timeout));
+    } finally {
+      ending.release();
     }
     // some servers quote a wrong key
     if (key !== undefined) text = text.replaceAll(key, "[key]");
