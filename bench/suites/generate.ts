@@ -8,8 +8,8 @@ import { SHAPES } from "../lib/shapes.js";
 import { summarise } from "../lib/stats.js";
 import { Report, type Suite } from "../lib/suite.js";
 
-const PROMPT = 64;
-const MADE = 64;
+const PROMPT = 256;
+const MADE = 256;
 /** How many prompts at once. */
 const BATCHES = [1, 8];
 /** Random weights end no text. */
