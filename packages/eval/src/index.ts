@@ -16,3 +16,4 @@ export { TextStream } from "./generate/text-stream.js";
 export * from "./mmlu/index.js";
 export { type ScoreOptions, type ScoreSummary, scoreFile } from "./score.js";
 export * from "./winrate/index.js";
+export { type ModelOptions, withModel } from "./with-model.js";

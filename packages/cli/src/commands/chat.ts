@@ -9,8 +9,8 @@ import {
   type Reply,
   templateDressing,
   trainingTemplates,
+  withModel,
 } from "@outright/eval";
-import { addAdapter, loadModel, openDevice } from "@outright/trainer";
 import { errorLines } from "../errors.js";
 import type { Output } from "../terminal/output.js";
 import { noteOtherBase } from "./adapter-base.js";
@@ -29,36 +29,21 @@ export async function chatCommand(flags: ChatFlags, output: Output): Promise<num
   const { dressing, why } = dressingFor(flags, tokenizer);
   if (flags.system !== undefined && !dressing.takesSystem)
     throw new Error(`--system: ${dressing.name} has no place for a system message; --template chat has`);
-  const device = openDevice(flags);
-  try {
-    const { model } = loadModel(device, flags.model, "pretrained", 0, {
-      dtype: flags.dtype,
-      trainable: false,
-    });
+  if (flags.adapter !== undefined) noteOtherBase(openAdapterDirectory(flags.adapter), flags.model, output);
+  const { maxTokens, temperature, topK, topP, seed, context, stop = [] } = flags;
+  const options = { maxTokens, temperature, topK, topP, seed, context, stop };
+  return await withModel(flags, async (model) => {
+    const conversation = new Conversation(model, tokenizer, dressing, options);
     try {
-      if (flags.adapter !== undefined) {
-        const adapter = openAdapterDirectory(flags.adapter);
-        noteOtherBase(adapter, flags.model, output);
-        addAdapter(model, adapter);
-      }
-      const { maxTokens, temperature, topK, topP, seed, context, stop = [] } = flags;
-      const options = { maxTokens, temperature, topK, topP, seed, context, stop };
-      const conversation = new Conversation(model, tokenizer, dressing, options);
-      try {
-        conversation.reset(flags.system);
-        output.err(
-          `${flags.model}: ${dressing.name} (${why}); up to ${conversation.context} tokens in all. /reset, /system TEXT, /quit\n`,
-        );
-        return await new Talk(conversation, dressing, output).run();
-      } finally {
-        conversation.dispose();
-      }
+      conversation.reset(flags.system);
+      output.err(
+        `${flags.model}: ${dressing.name} (${why}); up to ${conversation.context} tokens in all. /reset, /system TEXT, /quit\n`,
+      );
+      return await new Talk(conversation, dressing, output).run();
     } finally {
-      model.dispose();
+      conversation.dispose();
     }
-  } finally {
-    device.close();
-  }
+  });
 }
 
 function dressingFor(

@@ -9,8 +9,8 @@ import {
   type PromptTemplate,
   type PromptTemplates,
   renderInstruction,
+  withModel,
 } from "@outright/eval";
-import { addAdapter, loadModel, openDevice } from "@outright/trainer";
 import { UsageError } from "../errors.js";
 import { LiveLine } from "../terminal/live-line.js";
 import type { Output } from "../terminal/output.js";
@@ -53,7 +53,7 @@ export async function generateCommand(flags: GenerateFlags, output: Output): Pro
       : await readPrompts(flags.prompts, templates, tokenizer);
   if (flags.json !== true && output.isTerminal)
     output.err(`template ${templates.other} (${templateReason(flags.model, flags.template)})\n`);
-  const answers = answer(flags, tokenizer, prompts, output);
+  const answers = await answer(flags, tokenizer, prompts, output);
   for (const [row, { text, end }] of answers.entries()) {
     const prompt = prompts[row] as string;
     if (flags.json === true) output.out(`${JSON.stringify({ row, prompt, text, end })}\n`);
@@ -71,39 +71,24 @@ function answer(
   tokenizer: Tokenizer,
   prompts: readonly string[],
   output: Output,
-): Generated[] {
-  const device = openDevice(flags);
-  try {
-    const { model } = loadModel(device, flags.model, "pretrained", 0, {
-      dtype: flags.dtype,
-      trainable: false,
-    });
-    try {
-      if (flags.adapter !== undefined) {
-        const adapter = openAdapterDirectory(flags.adapter);
-        noteOtherBase(adapter, flags.model, output);
-        addAdapter(model, adapter);
-      }
-      const line = new LiveLine(output);
-      const watch: Partial<GenerateOptions> = isStreamed(flags, prompts, output)
-        ? { onText: (_, text) => output.out(text) }
-        : {
-            onProgress: (active, total) => {
-              if (flags.json !== true && output.isTerminal)
-                line.show(`generating: ${total - active}/${total} answers done`);
-            },
-          };
-      const { maxTokens, temperature, topK, topP, seed, stop } = flags;
-      const settings = { maxTokens, temperature, topK, topP, seed, ...(stop === undefined ? {} : { stop }) };
-      const answers = generate(model, tokenizer, prompts, { ...settings, ...watch });
-      line.clear();
-      return answers;
-    } finally {
-      model.dispose();
-    }
-  } finally {
-    device.close();
-  }
+): Promise<Generated[]> {
+  if (flags.adapter !== undefined) noteOtherBase(openAdapterDirectory(flags.adapter), flags.model, output);
+  const line = new LiveLine(output);
+  const watch: Partial<GenerateOptions> = isStreamed(flags, prompts, output)
+    ? { onText: (_, text) => output.out(text) }
+    : {
+        onProgress: (active, total) => {
+          if (flags.json !== true && output.isTerminal)
+            line.show(`generating: ${total - active}/${total} answers done`);
+        },
+      };
+  const { maxTokens, temperature, topK, topP, seed, stop } = flags;
+  const settings = { maxTokens, temperature, topK, topP, seed, ...(stop === undefined ? {} : { stop }) };
+  return withModel(flags, (model) => {
+    const answers = generate(model, tokenizer, prompts, { ...settings, ...watch });
+    line.clear();
+    return answers;
+  });
 }
 
 async function readPrompts(

@@ -6,8 +6,7 @@ import {
   tokenizerDirectory,
 } from "@outright/checkpoint";
 import { loadTokenizer, type Tokenizer } from "@outright/data";
-import type { LanguageModel } from "@outright/models";
-import { addAdapter, loadModel, openDevice } from "@outright/trainer";
+import { withModel } from "../with-model.js";
 import type { MmluSource } from "./questions.js";
 import { readQuestions } from "./read-questions.js";
 import { runKey } from "./records.js";
@@ -100,23 +99,4 @@ function runOf(
     ...(adapter === undefined ? [] : [openAdapterDirectory(adapter).hash]),
   ];
   return runKey({ weights, tokenizer: tokenizer.hash, dtype, shots, maxLength });
-}
-
-async function withModel<R>(
-  options: EvaluateMmluOptions,
-  body: (model: LanguageModel) => Promise<R>,
-): Promise<R> {
-  const { dtype = "float32", adapter } = options;
-  const device = openDevice({ device: options.device ?? "auto", threads: options.threads ?? 0 });
-  try {
-    const { model } = loadModel(device, options.model, "pretrained", 0, { dtype, trainable: false });
-    try {
-      if (adapter !== undefined) addAdapter(model, openAdapterDirectory(adapter));
-      return await body(model);
-    } finally {
-      model.dispose();
-    }
-  } finally {
-    device.close();
-  }
 }

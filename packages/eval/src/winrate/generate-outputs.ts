@@ -7,10 +7,9 @@ import {
   tokenizerDirectory,
 } from "@outright/checkpoint";
 import { loadTokenizer } from "@outright/data";
-import type { LanguageModel } from "@outright/models";
-import { addAdapter, loadModel, openDevice } from "@outright/trainer";
 import { generate } from "../generate/generate.js";
 import { type PromptTemplates, renderInstruction } from "../training-template.js";
+import { withModel } from "../with-model.js";
 import type { Instruction, ModelOutput } from "./outputs.js";
 import { type KeptRecords, Records, readRecords } from "./records.js";
 
@@ -87,7 +86,7 @@ export async function generateOutputs(
     const open = [...keys.keys()].filter((i) => records.get(keys[i] as string) === undefined);
     if (open.length > 0) {
       const tokenizer = await loadTokenizer(tokenizerDirectory(options.model));
-      withModel(options, (model) => {
+      await withModel(options, (model) => {
         for (let from = 0; from < open.length; from += AT_A_TIME) {
           const some = open.slice(from, from + AT_A_TIME);
           const made = generate(
@@ -114,23 +113,5 @@ export async function generateOutputs(
     }));
   } finally {
     records.close();
-  }
-}
-
-function withModel(options: GenerateOutputsOptions, body: (model: LanguageModel) => void): void {
-  const device = openDevice(options);
-  try {
-    const { model } = loadModel(device, options.model, "pretrained", 0, {
-      dtype: options.dtype,
-      trainable: false,
-    });
-    try {
-      if (options.adapter !== undefined) addAdapter(model, openAdapterDirectory(options.adapter));
-      body(model);
-    } finally {
-      model.dispose();
-    }
-  } finally {
-    device.close();
   }
 }
