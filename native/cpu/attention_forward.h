@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "attention_single.h"
 #include "attention_tiles.h"
 #include "device.h"
 
@@ -63,6 +64,7 @@ struct Forward {
 
   void visit(const Task& task, float* memory) const {
     const Scratch s = scratch(memory);
+    if (task.count == 1) return visit_single(task, s);
     const int64_t blocks = ceil_div(task.count, kQueries);
     for (int64_t b = 0; b < blocks; ++b) {
       const Range queries = part(b, kQueries, task.count);
@@ -76,7 +78,7 @@ struct Forward {
     }
     const int64_t keys = task.position + task.count;
     for (int64_t first = 0; first < keys; first += kKeys) {
-      load_keys(task, first, std::min(kKeys, keys - first), s);
+      load_keys(task, tile_of(task, first, std::min(kKeys, keys - first)), s);
       for (int64_t b = 0; b < blocks; ++b) {
         const Range queries = part(b, kQueries, task.count);
         const int64_t ahead = task.position + queries.begin - first;
@@ -91,6 +93,32 @@ struct Forward {
     for (int64_t b = 0; b < blocks; ++b) finish(task, part(b, kQueries, task.count), s.blocks[b]);
   }
 
+  // The same for a single query, as in every step of generation: a vector holds scores of neighbouring keys,
+  // or neighbouring numbers of the output, and each lane does what visit() does in the query's.
+  void visit_single(const Task& task, const Scratch& s) const {
+    const int64_t g = task.head / shape.group();
+    const Head<const X> k = shape.k.head(K, g), v = shape.v.head(V, g);
+    copy_words(shape.q.head(Q, task.head), task.first, 1, C(), s.q, word_width());
+    float* o = s.blocks[0].oT;
+    std::fill_n(o, width(), 0.0f);
+    single::Softmax softmax;
+    const int64_t keys = task.position + 1;
+    for (int64_t first = 0; first < keys; first += kKeys) {
+      const KeyTile tile = tile_of(task, first, std::min(kKeys, keys - first));
+      prefetch_next(task, tile, k, v);
+      single::scores(k, tile.before, tile.split, C(), s.q, shape.scale, s.s);
+      single::scores(k, tile.after, tile.count - tile.split, C(), s.q, shape.scale, s.s + tile.split);
+      const float factor = softmax.weigh(s.s, tile.count);
+      single::scale(o, width(), factor);
+      single::add(v, tile.before, tile.split, C(), s.s, o);
+      single::add(v, tile.after, tile.count - tile.split, C(), s.s + tile.split, o);
+    }
+    single::scale(o, width(), softmax.inverse());
+    X* out = shape.out().head(O, task.head).row(task.first);
+    for_vectors(C(), [&](int64_t c, int64_t lanes) { store_n(out + c, load(o + c), lanes); });
+    if (LSE != nullptr) LSE[task.first * shape.H + task.head] = log_sum(softmax.max, softmax.sum);
+  }
+
   // Asks for what a task needs first.
   void prefetch(const Task& task) const {
     const int64_t g = task.head / shape.group();
@@ -102,19 +130,32 @@ struct Forward {
   }
 
  private:
-  // The keys [first, first + count) of those that the task's queries see: some before the skip, some after.
-  void load_keys(const Task& task, int64_t first, int64_t count, const Scratch& s) const {
-    const int64_t g = task.head / shape.group();
-    const Head<const X> k = shape.k.head(K, g), v = shape.v.head(V, g);
+  // `count` keys of those that a task's queries see: `split` rows from `before` on, then rows from `after`
+  // on.
+  struct KeyTile {
+    int64_t count, split, before, after;
+    int64_t next() const { return after + count - split; }
+  };
+  // From the task's key `first` on.
+  static KeyTile tile_of(const Task& task, int64_t first, int64_t count) {
     const int64_t ahead = task.before.size();
     const int64_t split = std::clamp<int64_t>(ahead - first, 0, count);
-    const int64_t before = task.before.begin + first;
-    const int64_t after = task.after + first + split - ahead;
-    // The next tile is asked for while this one is worked on.
-    const int64_t next = after + count - split;
-    const int64_t next_count = std::min(kKeys, task.keys_end() - next);
-    prefetch_rows(k, next, next_count, C());
-    prefetch_rows(v, next, next_count, C());
+    return {count, split, task.before.begin + first, task.after + first + split - ahead};
+  }
+
+  // The next tile is asked for while one is worked on.
+  void prefetch_next(const Task& task, const KeyTile& tile, const Head<const X>& k,
+                     const Head<const X>& v) const {
+    const int64_t count = std::min(kKeys, task.keys_end() - tile.next());
+    prefetch_rows(k, tile.next(), count, C());
+    prefetch_rows(v, tile.next(), count, C());
+  }
+
+  void load_keys(const Task& task, const KeyTile& tile, const Scratch& s) const {
+    const int64_t g = task.head / shape.group();
+    const Head<const X> k = shape.k.head(K, g), v = shape.v.head(V, g);
+    const auto [count, split, before, after] = tile;
+    prefetch_next(task, tile, k, v);
     copy_words(k, before, split, C(), s.k, word_width());
     copy_words(k, after, count - split, C(), s.k + split * word_width(), word_width());
     std::fill_n(s.k + count * word_width(), (kKeys - count) % kKeyRows * word_width(), 0.0f);
@@ -152,6 +193,11 @@ struct Forward {
     for (int64_t c = 0; c < C(); ++c, o += kQueries) store(o, load(o) * factor);
   }
 
+  // log of the sum of e^score
+  static float log_sum(float max, float sum) {
+    return static_cast<float>(static_cast<double>(max) + std::log(static_cast<double>(sum)));
+  }
+
   static float min_lanes(Vec v) { return -max_lanes(-v); }
 
   void finish(const Task& task, const Range& queries, const Block& block) const {
@@ -170,8 +216,7 @@ struct Forward {
                    [&](int64_t i, int64_t c, int64_t n, Vec o) { store_n(out.row(first + i) + c, o, n); });
     if (LSE == nullptr) return;
     for (int64_t i = 0; i < queries.size(); ++i)
-      LSE[(first + i) * shape.H + task.head] =
-          static_cast<float>(static_cast<double>(block.max[i]) + std::log(static_cast<double>(block.sum[i])));
+      LSE[(first + i) * shape.H + task.head] = log_sum(block.max[i], block.sum[i]);
   }
 };
 

@@ -11,10 +11,10 @@
 
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "shared/attention_shape.h"
 #include "storage.h"
+#include "transpose.h"
 
 namespace outright::cpu {
 
@@ -101,30 +101,6 @@ void copy_words(const Head<const X>& head, int64_t first, int64_t rows, int64_t 
     return;
   }
   copy_rows(head, first, rows, C, to, width);
-}
-
-template <size_t... I>
-inline Vec interleave_low(Vec a, Vec b, std::index_sequence<I...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(I / 2 + I % 2 * kLanes)...);
-}
-template <size_t... I>
-inline Vec interleave_high(Vec a, Vec b, std::index_sequence<I...>) {
-  return __builtin_shufflevector(a, b, static_cast<int>(kLanes / 2 + I / 2 + I % 2 * kLanes)...);
-}
-
-// Transposes kLanes vectors: each round interleaves the first half of them with the second.
-inline void transpose(Vec (&rows)[kLanes]) {
-  constexpr auto lanes = std::make_index_sequence<kLanes>{};
-  for (int done = 1; done < kLanes; done *= 2) {
-    Vec next[kLanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes / 2; ++i) {
-      next[2 * i] = interleave_low(rows[i], rows[i + kLanes / 2], lanes);
-      next[2 * i + 1] = interleave_high(rows[i], rows[i + kLanes / 2], lanes);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) rows[i] = next[i];
-  }
 }
 
 // to[w][i] = rows[i][w] for w in [0, width), i in [0, queries); zeros up to the next whole vector.

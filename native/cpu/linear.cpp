@@ -71,6 +71,9 @@ struct Epilogue {
   }
 };
 
+// An operation of a product of few rows takes so much longer than one of many: weights are turned for it.
+constexpr double kNarrowWork = 4.0;
+
 // Y[M,N] = A[M,K] B through an epilogue; pack(column, n, panels) packs n columns of B.
 template <typename X, typename Pack>
 void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, const X* a, const Pack& pack,
@@ -175,9 +178,26 @@ void add_weight_gradients(Device& device, const X* dy, const X* x, float* dw, fl
   }
 }
 
+// The same for so few rows that nothing is packed.
+template <typename X>
+void narrow_product(Device& device, int64_t M, int64_t N, int64_t K, const X* x, const X* w,
+                    const Epilogue<X>& epilogue) {
+  const Grid grid(M, N);
+  const int64_t tile_size = aligned(M * grid.column_step);
+  device.reserve_threads(tile_size + matmul::narrow_scratch<X>(K));
+  device.pool.run(grid.tiles, kNarrowWork * product_work(M, N, K), [&](int64_t tile, int thread) {
+    const Range columns = grid.column(tile);
+    float* sums = device.thread_scratch(thread);
+    matmul::multiply_narrow(M, columns.size(), K, x, K, w + columns.begin * K, K, sums, grid.column_step,
+                            sums + tile_size);
+    epilogue.write(M, columns.size(), 0, columns.begin, sums, grid.column_step);
+  });
+}
+
 template <typename X>
 void forward(Device& device, const X* x, const X* w, int64_t M, int64_t N, int64_t K,
              const Epilogue<X>& epilogue) {
+  if (M > 0 && M <= matmul::kNarrowRows) return narrow_product(device, M, N, K, x, w, epilogue);
   product_with_epilogue<X>(
       device, M, N, K, x,
       [=](int64_t column, int64_t n, float* panels) { matmul::pack_nt(n, K, w + column * K, K, panels); },

@@ -3,75 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "matmul_units.h"
+
 namespace outright::cpu::matmul {
 
 namespace {
 
-// Units of k in one block: a packed row block of A and a panel of B then stay close to the processor.
-constexpr int64_t kDepth = kLanes == 16 ? 512 : 256;
-
-// The longest block length not above kDepth that cuts k into equal parts, in units.
-template <typename X>
-int64_t block_units(int64_t k) {
-  const int64_t all = units<X>(k);
-  const int64_t blocks = std::max<int64_t>(1, (all + kDepth - 1) / kDepth);
-  return ((all + blocks - 1) / blocks + 7) / 8 * 8;
-}
-
-// ---- one unit of k ----
-
-template <typename X>
-inline constexpr bool kPairs = kPerUnit<X> == 2;
-
-inline Vec broadcast(const char* p) {
-  float unit;
-  std::memcpy(&unit, p, sizeof unit);
-  return splat(unit);
-}
-
-template <typename X>
-inline Vec multiply_add(Vec a, Vec b, Vec sum) {
-#if defined(__AVX512BF16__)
-  if constexpr (kPairs<X>) return (Vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
-#endif
-  return fma(a, b, sum);
-}
-
 // ---- packing ----
-
-// rows[i][j] becomes rows[j][i], in log2(kLanes) rounds of interleaving row i with row i + kLanes / 2.
-template <size_t... I>
-inline Vec interleave_low(Vec a, Vec b, std::index_sequence<I...>) {
-  return __builtin_shufflevector(a, b, (I / 2 + (I % 2) * kLanes)...);
-}
-template <size_t... I>
-inline Vec interleave_high(Vec a, Vec b, std::index_sequence<I...>) {
-  return __builtin_shufflevector(a, b, (kLanes / 2 + I / 2 + (I % 2) * kLanes)...);
-}
-inline void transpose(Vec (&rows)[kLanes]) {
-  using Lanes = std::make_index_sequence<kLanes>;
-  for (int round = 1; round < kLanes; round *= 2) {
-    Vec mixed[kLanes];
-    for (int i = 0; i < kLanes / 2; ++i) {
-      mixed[2 * i] = interleave_low(rows[i], rows[i + kLanes / 2], Lanes{});
-      mixed[2 * i + 1] = interleave_high(rows[i], rows[i + kLanes / 2], Lanes{});
-    }
-    for (int i = 0; i < kLanes; ++i) rows[i] = mixed[i];
-  }
-}
-
-// kLanes units along a row, of which `count` elements are there; the others are zero.
-template <typename X>
-inline Vec load_units(const X* p, int64_t count) {
-  if constexpr (kPairs<X>) {
-    // By copying, since bfloat16 need not be aligned to units.
-    Vec lanes = {};
-    std::memcpy(&lanes, p, static_cast<size_t>(std::min<int64_t>(count, 2 * kLanes)) * sizeof(X));
-    return lanes;
-  } else {
-    return load_n(p, std::min<int64_t>(count, kLanes));
-  }
-}
 
 // `count` units, each an element of row `above` and one of row `below`, which may be null; then zeros.
 template <typename X>

@@ -79,6 +79,18 @@ template <typename X>
 void multiply(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const float* panels, float* c,
               int64_t ldc, bool accumulate, float* scratch);
 
+// The most rows that multiply_narrow() takes: more are faster by way of panels.
+inline constexpr int64_t kNarrowRows = kLanes >= 8 ? 8 : 1;
+// Floats of scratch that it needs for a left operand over k.
+template <typename X>
+int64_t narrow_scratch(int64_t k);
+
+// C[m,n] = A[m,k] B[n,k]^T for a few rows, 1 <= m <= kNarrowRows: B is not packed, and the bits are those of
+// multiply()
+template <typename X>
+void multiply_narrow(int64_t m, int64_t n, int64_t k, const X* a, int64_t lda, const X* b, int64_t ldb,
+                     float* c, int64_t ldc, float* scratch);
+
 // e.g. "own product, 14x32 register tile, bfloat16 pairs"
 const char* description();
 

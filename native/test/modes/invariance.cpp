@@ -33,10 +33,15 @@ std::string SameOnAll(const Case& c, const std::vector<std::unique_ptr<Device>>&
   return "";
 }
 
-// Selections of rows: each alone at first, then others around them, at other places, in other numbers.
+// Selections of rows: alone or few at first, then others around them, at other places, in other numbers.
 std::vector<std::vector<int64_t>> Selections(int64_t rows) {
   std::vector<std::vector<int64_t>> selections;
   for (const int64_t row : {int64_t{0}, rows / 2, rows - 1}) selections.push_back({row});
+  // A few, for which operations may have ways of their own.
+  for (int64_t count = 2; count < std::min<int64_t>(rows, 10); ++count) {
+    selections.emplace_back();
+    for (int64_t i = 0; i < count; ++i) selections.back().push_back(rows - count + i);
+  }
   std::vector<int64_t> reversed;
   std::vector<int64_t> odd;
   std::vector<int64_t> shifted;

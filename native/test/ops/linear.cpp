@@ -229,6 +229,12 @@ void AddLinear(Suite& suite) {
     c.mention = "linear";
   });
 
+  // A step of generation: the head over few rows.
+  for (const LinearShape& s : std::vector<LinearShape>{{1, 50304, 128}, {8, 50304, 128}}) {
+    suite.AddPerf("linear", s.Name(), [=](Case& c, Random& r) {
+      FillForward(c, s, r.Normal(s.M * s.K), r.Normal(s.N * s.K), r.Normal(s.N), true);
+    });
+  }
   for (const LinearShape& s :
        std::vector<LinearShape>{{512, 128, 512}, {2048, 512, 512}, {2048, 3072, 768}}) {
     suite.AddPerf("linear", s.Name(), [=](Case& c, Random& r) {
