@@ -6,18 +6,14 @@ import {
   tokenizerDirectory,
 } from "@outright/checkpoint";
 import { loadTokenizer, type Tokenizer } from "@outright/data";
-import { withModel } from "../with-model.js";
+import { type ModelOptions, withModel } from "../with-model.js";
 import type { MmluSource } from "./questions.js";
 import { readQuestions } from "./read-questions.js";
 import { runKey } from "./records.js";
 import { Rows } from "./rows.js";
 import { type MmluResult, summarise } from "./statistics.js";
 
-export interface EvaluateMmluOptions {
-  /** a Hugging Face directory, or an adapter's, which then is merged into its base */
-  model: string;
-  /** an adapter directory in peft's format, put on `model` layer by layer */
-  adapter?: string | undefined;
+export interface EvaluateMmluOptions extends ModelOptions {
   source: MmluSource;
   /** default: all that the source has */
   subjects?: readonly string[] | undefined;
@@ -29,10 +25,6 @@ export interface EvaluateMmluOptions {
   out?: string | undefined;
   /** of a flat row; default: as in training */
   tokensPerMicroBatch?: number | "auto";
-  device?: string;
-  /** of weights and activations; default float32 */
-  dtype?: "float32" | "bfloat16";
-  threads?: number;
   stop?: AbortSignal;
   onProgress?: (progress: MmluProgress) => void;
 }

@@ -9,23 +9,17 @@ import {
 import { loadTokenizer } from "@outright/data";
 import { generate } from "../generate/generate.js";
 import { type PromptTemplates, renderInstruction } from "../training-template.js";
-import { withModel } from "../with-model.js";
+import { type ModelOptions, withModel } from "../with-model.js";
 import type { Instruction, ModelOutput } from "./outputs.js";
 import { type KeptRecords, Records, readRecords } from "./records.js";
 
 /** So many outputs are made at a time, and lost if the process is killed meanwhile. */
 const AT_A_TIME = 16;
 
-export interface GenerateOutputsOptions {
-  model: string;
-  /** put on the model layer by layer */
-  adapter?: string;
+export interface GenerateOutputsOptions extends ModelOptions {
   templates: PromptTemplates;
   /** most tokens of an output */
   maxTokens: number;
-  device: string;
-  dtype: "float32" | "bfloat16";
-  threads: number;
 }
 
 /** A line of generated.jsonl. */
@@ -59,7 +53,7 @@ export async function outputsToMake(
   const prompts = instructions.map((row, i) =>
     renderInstruction(row, options.templates, `instruction ${i} (from 0)`, tokenizer),
   );
-  const { dtype, maxTokens } = options;
+  const { dtype = "float32", maxTokens } = options;
   const keys = prompts.map((prompt) =>
     createHash("sha256")
       .update(JSON.stringify({ version: 1, weights, dtype, maxTokens, prompt }))
