@@ -22,39 +22,57 @@ void pack_rows(int64_t m, int64_t k, const X* a, int64_t lda, float* to) {
   }
 }
 
-// C[R,n] = A[R,k] B[n,k]^T for n <= kLanes columns; `next` are the rows of B that come after these.
+// Vectors of columns whose sums grow side by side: one chain of products of pairs takes longer than its
+// weights take to come.
+template <typename X, int R>
+inline constexpr int kVectors = kPairs<X> && R == 1 ? 2 : 1;
+
+// C[R,n] = A[R,k] B[n,k]^T for n <= kVectors columns; `next` are the rows of B that come after these.
 template <typename X, int R>
 void columns(int64_t n, int64_t k, const float* a, const X* b, const X* next, int64_t ldb, float* c,
              int64_t ldc) {
+  constexpr int V = kVectors<X, R>;
   const int64_t all = units<X>(k);
   const int64_t step = block_units<X>(k);
-  Vec total[R] = {};
+  Vec total[V][R] = {};
   for (int64_t block = 0; block < all; block += step) {
     const int64_t end = std::min(all, block + step);
-    Vec sum[R] = {};
+    Vec sum[V][R] = {};
     for (int64_t unit = block; unit < end; unit += kLanes) {
       const int64_t ahead = unit + kAhead;
       const X* soon =
           ahead < all ? b + ahead * kPerUnit<X> : next + std::min(ahead - all, all - 1) * kPerUnit<X>;
-      if (n == kLanes) {
-#pragma GCC unroll 16
-        for (int i = 0; i < kLanes; ++i) __builtin_prefetch(soon + i * ldb);
-      }
-      Vec square[kLanes];
-      load_square(b + unit * kPerUnit<X>, ldb, n, k - unit * kPerUnit<X>, square);
       const int64_t deep = std::min<int64_t>(kLanes, end - unit);
+#pragma GCC unroll 2
+      for (int v = 0; v < V; ++v) {
+        const int64_t first = v * kLanes;
+        if (n >= first + kLanes) {
 #pragma GCC unroll 16
-      for (int u = 0; u < kLanes; ++u) {
-        if (u == deep) break;
+          for (int i = 0; i < kLanes; ++i) __builtin_prefetch(soon + (first + i) * ldb);
+        }
+        Vec square[kLanes];
+        load_square(b + first * ldb + unit * kPerUnit<X>, ldb, n - first, k - unit * kPerUnit<X>, square);
+#pragma GCC unroll 16
+        for (int u = 0; u < kLanes; ++u) {
+          if (u == deep) break;
 #pragma GCC unroll 8
-        for (int r = 0; r < R; ++r) sum[r] = multiply_add<X>(splat(a[(unit + u) * R + r]), square[u], sum[r]);
+          for (int r = 0; r < R; ++r)
+            sum[v][r] = multiply_add<X>(splat(a[(unit + u) * R + r]), square[u], sum[v][r]);
+        }
       }
     }
+#pragma GCC unroll 2
+    for (int v = 0; v < V; ++v) {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) total[r] = block == 0 ? sum[r] : total[r] + sum[r];
+      for (int r = 0; r < R; ++r) total[v][r] = block == 0 ? sum[v][r] : total[v][r] + sum[v][r];
+    }
   }
+#pragma GCC unroll 2
+  for (int v = 0; v < V; ++v) {
+    const int64_t here = std::clamp<int64_t>(n - v * kLanes, 0, kLanes);
 #pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) store_n(c + r * ldc, total[r], n);
+    for (int r = 0; r < R; ++r) store_n(c + r * ldc + v * kLanes, total[v][r], here);
+  }
 }
 
 // The same for any n, where R is the m that is asked for.
@@ -63,10 +81,10 @@ void rows(int64_t m, int64_t n, int64_t k, const float* a, const X* b, int64_t l
   if constexpr (R > 1) {
     if (m < R) return rows<X, R - 1>(m, n, k, a, b, ldb, c, ldc);
   }
-  for (int64_t column = 0; column < n; column += kLanes) {
+  constexpr int64_t kStep = kVectors<X, R> * kLanes;
+  for (int64_t column = 0; column < n; column += kStep) {
     const X* from = b + column * ldb;
-    const int64_t after = n - column - kLanes;
-    columns<X, R>(std::min<int64_t>(kLanes, n - column), k, a, from, after > 0 ? from + kLanes * ldb : from,
+    columns<X, R>(std::min(kStep, n - column), k, a, from, column + kStep < n ? from + kStep * ldb : from,
                   ldb, c + column, ldc);
   }
 }
