@@ -1,7 +1,8 @@
 // Builds the backends and the operation test without Node, and runs every instruction-set variant, in float32 and
 // bfloat16: modes test, grad and invariance; the plainest once more in mode mutate, which tests the test. The plainest
 // and the widest variant run the full list, those between them the quick one: only the width of a vector differs. The CUDA kernels run
-// too, as plain C++ on an emulation of a GPU (cuda/test/emulation): the quick list of modes test and grad.
+// too, as plain C++ on an emulation of a GPU (cuda/test/emulation): the quick list of modes test and grad, and attention on
+// tensor cores with its bits in a cache.
 //
 //   node scripts/native-test.mjs [--sanitize] [--filter TEXT]
 //
@@ -98,9 +99,10 @@ function variant(backend) {
 }
 
 /** Starts op_test and collects what it says. */
-function start(program, args) {
+function start(program, args, more = {}) {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { cwd: ROOT, env: sanitize ? sanitizerEnvironment() : process.env });
+    const env = { ...(sanitize ? sanitizerEnvironment() : process.env), ...more };
+    const child = spawn(program, args, { cwd: ROOT, env });
     const said = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (text) => (said.stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text) => (said.stderr += text));
@@ -109,13 +111,19 @@ function start(program, args) {
   });
 }
 
-async function runOne(program, { backend, modes, quick }) {
-  const name = `${variant(backend)}${modes === MODES ? "" : `, ${modes}`}${quick ? ", quick list" : ""}`;
+async function runOne(program, { backend, modes, quick, only: of, env }) {
+  const name = [
+    variant(backend) + (of === undefined ? "" : ` ${of}`),
+    ...Object.entries(env ?? {}).map(([key, value]) => `${key}=${value}`),
+    ...(modes === MODES ? [] : [modes]),
+    ...(quick ? ["quick list"] : []),
+  ].join(", ");
   const args = [modes, "--backend", backend];
   if (quick) args.push("--quick");
-  if (filter !== undefined) args.push("--filter", filter);
+  const wanted = filter ?? of;
+  if (wanted !== undefined) args.push("--filter", wanted);
   const started = performance.now();
-  const { stdout, stderr, status, signal } = await start(program, args);
+  const { stdout, stderr, status, signal } = await start(program, args, env);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   const lines = only(stdout);
   if (status === CANNOT_RUN) {
@@ -175,7 +183,15 @@ try {
   jobs.push({ backend: plain, modes: "mutate", quick: sanitize });
   const emulated = sanitize ? undefined : find(build, /^outright_cuda_emulated\.(so|dylib)$/)[0];
   // the longest, so the first
-  if (emulated !== undefined) jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
+  if (emulated !== undefined) {
+    jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
+    // with a filter of one's own, what it leaves of these
+    const tensor = { backend: emulated, quick: true, env: { OUTRIGHT_CUDA_ATTENTION: "tensor" } };
+    if (filter === undefined || filter.startsWith("attention")) {
+      jobs.push({ ...tensor, modes: "test", only: "attention" });
+      jobs.push({ ...tensor, modes: "test,invariance", only: "attention_cached" });
+    }
+  }
   if (!sanitize) await runTileLists();
   await runAll(program, jobs);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);

@@ -1,7 +1,9 @@
 // Attention over a flat row, forward, in float32 arithmetic: a block for each head and tile of queries goes
 // through the tiles of keys that its queries see, first for the largest score of each query, then for the
 // sums. With the largest known beforehand a query's sums go from key to key, wherever tiles begin: its bits
-// depend on the keys that it sees and on nothing else. The clear one for every GPU.
+// depend on the keys that it sees and on nothing else. The clear one for every GPU; attention_tensor.cu is
+// the fast one.
+#include "attention_tensor.h"
 #include "kernels/attention.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -87,6 +89,13 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
     const std::vector<Run> runs = runs_of(check, start, skip_from, skip_to, T);
     check.separate();
     if (T == 0 || H == 0) return;
+    if constexpr (std::is_same_v<X, bfloat16>) {
+      if (takes_tensor_attention(C))
+        return tensor_attention(device,
+                                {all_heads(Q, shape.q), all_heads(K, shape.k), all_heads(V, shape.v),
+                                 all_heads(O, shape.out()), LSE, H, shape.group(), C, shape.scale},
+                                tasks_of(runs, kTensorQueries));
+    }
     with_attention_tile(C, [&](auto tile) {
       using Tile = decltype(tile);
       const TileLists lists = keys_of_queries(runs, T, Tile::kRows);

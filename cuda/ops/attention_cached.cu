@@ -1,6 +1,7 @@
 // Attention of new tokens over a cache of keys and values, in float32 arithmetic: a block for each token and
 // head goes through the keys that the token sees, first for the largest score, then for the sums, key by key
-// in the order of attention.cu. The clear one for every GPU.
+// in the order of attention.cu. The clear one for every GPU; attention_tensor.cu is the fast one.
+#include "attention_tensor.h"
 #include "kernels/attention.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -84,13 +85,21 @@ void attention_cached(Device& device, const outright_tensor* q, const outright_t
     X* K_CACHE = check.output<X>(k_cache, "k_cache", {S, G, C});
     X* V_CACHE = check.output<X>(v_cache, "v_cache", {S, G, C});
     X* O = check.output<X>(o, "o", {N, H, C});
-    cached_runs_of(check, first, last, N, S);
+    const std::vector<CachedRun> runs = cached_runs_of(check, first, last, N, S);
     check.separate();
     if (N == 0 || H == 0) return;
     const auto* FIRST = static_cast<const int32_t*>(first->data);
     const auto* LAST = static_cast<const int32_t*>(last->data);
     launch(device, {N * G, kCachedThreads}, keep<X>, all_heads(K, shape.k), LAST, K_CACHE, G, C);
     launch(device, {N * G, kCachedThreads}, keep<X>, all_heads(V, shape.v), LAST, V_CACHE, G, C);
+    if constexpr (std::is_same_v<X, bfloat16>) {
+      const auto in_cache = [&](const X* data) { return AllHeads<const X>{data, 0, G * C, C}; };
+      if (takes_tensor_attention(C))
+        return tensor_attention(device,
+                                {all_heads(Q, shape.q), in_cache(K_CACHE), in_cache(V_CACHE),
+                                 all_heads(O, shape.out()), nullptr, H, shape.group(), C, shape.scale},
+                                tasks_of(runs, kTensorQueries));
+    }
     launch(device, {N * H, kCachedThreads, (2 * C + kCachedThreads) * 4}, attend_cached<X>,
            all_heads(Q, shape.q), K_CACHE, V_CACHE, O, FIRST, LAST, H, G, C, shape.scale);
   });

@@ -83,14 +83,29 @@ const device = "cuda";
 // the emulation does not lie beside the addon
 const environment = flags.emulated ? { OUTRIGHT_BACKEND_PATH: dirname(library) } : {};
 
+/** What has to be asked for: attention on tensor cores, not the plain one. */
+const TENSOR = { OUTRIGHT_CUDA_ATTENTION: "tensor" };
+
 function operations() {
-  const args = ["test,grad", "--backend", library, ...(flags.quick ? ["--quick"] : [])];
-  const { status, output, seconds } = run(opTest, args, { minutes: 6 });
-  const failures = output.split("\n").filter((line) => line.startsWith("FAIL"));
-  for (const line of failures.slice(0, 40)) console.log(`  ${line}`);
-  conclude("operations", status === 0 ? "passed" : "failed", `${last(output)} in ${seconds.toFixed(0)} s`, {
-    failures,
-  });
+  const quick = flags.quick ? ["--quick"] : [];
+  for (const { name, args, env } of [
+    { name: "operations", args: ["test,grad"], env: {} },
+    {
+      name: "attention on tensor cores",
+      args: ["test,invariance", "--filter", "attention"],
+      env: TENSOR,
+    },
+  ]) {
+    const { status, output, seconds } = run(opTest, [...args, "--backend", library, ...quick], {
+      minutes: 6,
+      env,
+    });
+    const failures = output.split("\n").filter((line) => line.startsWith("FAIL"));
+    for (const line of failures.slice(0, 40)) console.log(`  ${line}`);
+    conclude(name, status === 0 ? "passed" : "failed", `${last(output)} in ${seconds.toFixed(0)} s`, {
+      failures,
+    });
+  }
 }
 
 /** A reduced list: every group of kernels once, odd shapes. */
@@ -103,7 +118,9 @@ function sanitizers() {
     memcheck: ["norm", "attention", "head", "adamw", "embedding", "rotary", "linear", "dpo"],
     racecheck: ["norm", "attention", "head", "linear"],
   })) {
-    for (const filter of filters) {
+    const lists = filters.map((filter) => ({ filter, name: filter, env: {} }));
+    const tensor = { filter: "attention", name: "attention on tensor cores", env: TENSOR };
+    for (const { filter, name, env } of [...lists, tensor]) {
       const { status, output, seconds } = run(
         "compute-sanitizer",
         [
@@ -119,13 +136,13 @@ function sanitizers() {
           "--filter",
           filter,
         ],
-        { minutes: 1 },
+        { minutes: 1, env },
       );
       // a list that is not done within its minute says nothing about what was looked at so far
       const state = status === 0 ? "passed" : status === null ? "skipped" : "failed";
       const text =
         state === "skipped" ? "not done within a minute" : `${last(output)} in ${seconds.toFixed(0)} s`;
-      conclude(`${tool} ${filter}`, state, text, state === "failed" ? { output: output.slice(-4000) } : {});
+      conclude(`${tool} ${name}`, state, text, state === "failed" ? { output: output.slice(-4000) } : {});
     }
   }
 }
@@ -195,10 +212,15 @@ function training() {
 }
 
 function times() {
-  const { status, output } = run(opTest, ["perf", "--backend", library], { minutes: 4 });
-  const lines = output.trimEnd().split("\n");
-  console.log(lines.join("\n"));
-  conclude("times", status === 0 ? "passed" : "failed", `${lines.length} lines`, { lines });
+  for (const { name, args, env } of [
+    { name: "times", args: [], env: {} },
+    { name: "times of attention on tensor cores", args: ["--filter", "attention"], env: TENSOR },
+  ]) {
+    const { status, output } = run(opTest, ["perf", "--backend", library, ...args], { minutes: 4, env });
+    const lines = output.trimEnd().split("\n");
+    console.log(lines.join("\n"));
+    conclude(name, status === 0 ? "passed" : "failed", `${lines.length} lines`, { lines });
+  }
 }
 
 if (!flags.emulated) compile();

@@ -1,10 +1,12 @@
-// The lists of tiles that meet, against the rule of who sees whom, pair by pair. Ends as op_test does.
+// The lists of tiles that meet, and the tasks of the kernels on tensor cores, against the rule of who sees
+// whom, pair by pair. Ends as op_test does.
 #include <cstdint>
 #include <cstdio>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "kernels/attention_tasks.h"
 #include "kernels/attention_tiles.h"
 
 namespace outright::cuda {
@@ -42,14 +44,20 @@ Row random_row(std::mt19937& random, int64_t T) {
   return row;
 }
 
-std::string check(const Row& row, int64_t tile) {
-  const auto T = static_cast<int64_t>(row.start.size());
-  const auto tensor = [&](const std::vector<int32_t>& values) {
-    return outright_tensor{const_cast<int32_t*>(values.data()), T, OUTRIGHT_INT32};
-  };
-  const outright_tensor start = tensor(row.start), from = tensor(row.skip_from), to = tensor(row.skip_to);
+outright_tensor tensor_of(const std::vector<int32_t>& values) {
+  return {const_cast<int32_t*>(values.data()), static_cast<int64_t>(values.size()), OUTRIGHT_INT32};
+}
+
+std::vector<Run> runs_of_row(const Row& row) {
+  const outright_tensor start = tensor_of(row.start), from = tensor_of(row.skip_from),
+                        to = tensor_of(row.skip_to);
   Check arguments("tile lists");
-  const TileLists by_query = keys_of_queries(runs_of(arguments, &start, &from, &to, T), T, tile);
+  return runs_of(arguments, &start, &from, &to, static_cast<int64_t>(row.start.size()));
+}
+
+std::string check_lists(const Row& row, int64_t tile) {
+  const auto T = static_cast<int64_t>(row.start.size());
+  const TileLists by_query = keys_of_queries(runs_of_row(row), T, tile);
   const TileLists by_key = queries_of_keys(by_query);
   const int64_t tiles = ceil_div(T, tile);
   const auto listed = [](const TileLists& lists, int64_t of, int64_t other) {
@@ -80,6 +88,70 @@ std::string check(const Row& row, int64_t tile) {
   return "";
 }
 
+// The keys of query i of a task in the order in which a kernel visits them.
+std::vector<int64_t> keys_of(const AttentionTask& task, int64_t i) {
+  std::vector<int64_t> keys;
+  for (int64_t key = 0; key <= task.position + i; ++key)
+    keys.push_back(key < task.before ? task.begin + key : task.after + key - task.before);
+  return keys;
+}
+
+std::string check_tasks(const Row& row, int64_t most) {
+  const auto T = static_cast<int64_t>(row.start.size());
+  std::vector<int> visits(static_cast<size_t>(T));
+  int64_t last_keys = INT64_MAX;
+  for (const AttentionTask& task : tasks_of(runs_of_row(row), most)) {
+    if (task.count < 1 || task.count > most) return "a task of " + std::to_string(task.count) + " queries";
+    if (task.position + task.count > last_keys) return "a task that sees more keys than one ahead of it";
+    last_keys = task.position + task.count;
+    for (int64_t i = 0; i < task.count; ++i) {
+      const int64_t t = task.first + i;
+      ++visits.at(static_cast<size_t>(t));
+      std::vector<int64_t> seen;
+      for (int64_t j = 0; j <= t; ++j)
+        if (row.sees(t, j)) seen.push_back(j);
+      if (keys_of(task, i) != seen) return "the keys of token " + std::to_string(t);
+    }
+  }
+  for (int64_t t = 0; t < T; ++t)
+    if (visits[static_cast<size_t>(t)] != 1) return "token " + std::to_string(t) + " is not in one task";
+  return "";
+}
+
+// New tokens of sequences that lie one after the other in a cache, with room between them.
+std::string check_cached_tasks(std::mt19937& random, int64_t most) {
+  const auto below = [&](int64_t limit) {
+    return static_cast<int64_t>(random() % static_cast<uint64_t>(limit));
+  };
+  std::vector<int32_t> first, last;
+  int64_t rows = 0;
+  for (int sequence = 0; sequence < 5; ++sequence) {
+    const int64_t begin = rows + below(4), old = below(90), count = 1 + below(90);
+    for (int64_t i = 0; i < count; ++i) {
+      first.push_back(static_cast<int32_t>(begin));
+      last.push_back(static_cast<int32_t>(begin + old + i));
+    }
+    rows = begin + old + count;
+  }
+  const outright_tensor firsts = tensor_of(first), lasts = tensor_of(last);
+  Check arguments("cached tasks");
+  const auto N = static_cast<int64_t>(first.size());
+  std::vector<int> visits(first.size());
+  for (const AttentionTask& task : tasks_of(cached_runs_of(arguments, &firsts, &lasts, N, rows), most)) {
+    for (int64_t i = 0; i < task.count; ++i) {
+      const auto n = static_cast<size_t>(task.first + i);
+      ++visits.at(n);
+      const std::vector<int64_t> keys = keys_of(task, i);
+      if (keys.front() != first[n] || keys.back() != last[n] ||
+          static_cast<int64_t>(keys.size()) != last[n] - first[n] + 1)
+        return "the keys of new token " + std::to_string(n);
+    }
+  }
+  for (const int count : visits)
+    if (count != 1) return "a new token is not in one task";
+  return "";
+}
+
 }  // namespace
 
 }  // namespace outright::cuda
@@ -91,11 +163,14 @@ int main() {
     for (int round = 0; round < 20; ++round) {
       const outright::cuda::Row row = outright::cuda::random_row(random, T);
       for (const int64_t tile : {1, 7, 16, 32, 64}) {
-        const std::string wrong = outright::cuda::check(row, tile);
-        if (!wrong.empty())
-          std::printf("FAIL tile lists of %lld tokens, tiles of %lld: %s\n", static_cast<long long>(T),
-                      static_cast<long long>(tile), wrong.c_str());
-        ++(wrong.empty() ? passed : failed);
+        for (const std::string& wrong :
+             {outright::cuda::check_lists(row, tile), outright::cuda::check_tasks(row, tile),
+              outright::cuda::check_cached_tasks(random, tile)}) {
+          if (!wrong.empty())
+            std::printf("FAIL lists of %lld tokens, tiles of %lld: %s\n", static_cast<long long>(T),
+                        static_cast<long long>(tile), wrong.c_str());
+          ++(wrong.empty() ? passed : failed);
+        }
       }
     }
   }

@@ -1,4 +1,4 @@
-// CUDA on the host, just enough of it to run kernels that use no tensor core and no copy engine: blocks one
+// CUDA on the host, just enough of it to run kernels that use no copy engine: blocks one
 // after the other, the threads of a block as coroutines, device memory as host memory. It stands in for the
 // toolkit's header of this name when the sources in cuda/ are compiled as plain C++
 // (cuda/test/CMakeLists.txt).
@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -146,6 +147,10 @@ T exchange(T value, unsigned from) {
 inline void __syncthreads() { simt::block_barrier(); }
 inline void __syncwarp(unsigned = ~0u) { simt::warp_barrier(); }
 template <typename T>
+T __shfl_sync(unsigned, T value, unsigned from) {
+  return simt::exchange(value, from);
+}
+template <typename T>
 T __shfl_xor_sync(unsigned, T value, unsigned mask) {
   return simt::exchange(value, simt::lane() ^ mask);
 }
@@ -159,3 +164,5 @@ inline unsigned __float_as_uint(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+
+#include "tensor_cores.h"
