@@ -188,7 +188,7 @@ try {
     // with a filter of one's own, what it leaves of these
     const tensor = { backend: emulated, quick: true, env: { OUTRIGHT_CUDA_ATTENTION: "tensor" } };
     if (filter === undefined || filter.startsWith("attention")) {
-      jobs.push({ ...tensor, modes: "test", only: "attention" });
+      jobs.push({ ...tensor, modes: "test,grad", only: "attention" });
       jobs.push({ ...tensor, modes: "test,invariance", only: "attention_cached" });
     }
   }

@@ -54,4 +54,37 @@ inline TileLists queries_of_keys(const TileLists& by_query) {
   return lists;
 }
 
+// Tiles that begin with each document, so that what happens to a document hangs on nothing else: where they
+// lie, and the tiles of keys that each meets as queries (by_query) and the other way round.
+struct TileRows {
+  int32_t first, count;
+};
+struct DocumentTiles {
+  std::vector<TileRows> rows;
+  TileLists by_query, by_key;
+};
+inline DocumentTiles document_tiles(const std::vector<Run>& runs, int64_t tile) {
+  DocumentTiles found;
+  for (const Document& document : documents_of(runs)) {
+    const int64_t begin = document.begin, size = document.end - begin;
+    std::vector<Run> own(runs.begin() + static_cast<std::ptrdiff_t>(document.first_run),
+                         runs.begin() + static_cast<std::ptrdiff_t>(document.last_run));
+    for (Run& run : own) {
+      run.begin -= begin, run.end -= begin, run.after -= begin;
+      run.before = {run.before.begin - begin, run.before.end - begin};
+    }
+    const auto tiles_before = static_cast<int32_t>(found.rows.size());
+    const auto listed = static_cast<int32_t>(found.by_query.others.size());
+    const TileLists lists = keys_of_queries(own, size, tile);
+    for (const int32_t other : lists.others) found.by_query.others.push_back(tiles_before + other);
+    for (size_t i = 1; i < lists.begins.size(); ++i)
+      found.by_query.begins.push_back(listed + lists.begins[i]);
+    for (int64_t first = 0; first < size; first += tile)
+      found.rows.push_back(
+          {static_cast<int32_t>(begin + first), static_cast<int32_t>(std::min(tile, size - first))});
+  }
+  found.by_key = queries_of_keys(found.by_query);
+  return found;
+}
+
 }  // namespace outright::cuda

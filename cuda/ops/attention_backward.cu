@@ -1,6 +1,8 @@
 // Attention backward, in float32 arithmetic. Weights are computed again from lse. One kernel goes for dq
 // through the keys of each tile of queries, one for dk and dv through the queries of each tile of keys, all
-// heads of a group one after the other: every number is written once and has one order of summation.
+// heads of a group one after the other: every number is written once and has one order of summation. The
+// clear one for every GPU; attention_backward_tensor.cu is the fast one.
+#include "attention_tensor.h"
 #include "kernels/attention.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -160,6 +162,17 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
     if (T == 0 || H == 0) return;
     const Scratch delta(device, T * H * 4);
     launch(device, {ceil_div(T * H, 256 / kWarp), 256}, deltas<X>, DO, O, delta.as<float>(), T * H, C);
+    const Sight sight{static_cast<const int32_t*>(start->data), static_cast<const int32_t*>(skip_from->data),
+                      static_cast<const int32_t*>(skip_to->data)};
+    if constexpr (std::is_same_v<X, bfloat16>) {
+      if (takes_tensor_attention(C))
+        return tensor_attention_backward(
+            device,
+            {all_heads(Q, shape.q), all_heads(K, shape.k), all_heads(V, shape.v), all_heads(DO, shape.out()),
+             all_heads(DQ, shape.q), all_heads(DK, shape.k), all_heads(DV, shape.v), LSE, delta.as<float>(),
+             sight, H, shape.group(), C, shape.scale, accumulate != 0},
+            runs);
+    }
     with_attention_tile(C, [&](auto tile) {
       using Tile = decltype(tile);
       const TileLists by_query = keys_of_queries(runs, T, Tile::kRows);
@@ -170,21 +183,19 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
       const Uploaded<int32_t> query_others(device, by_query.others.data(), pairs);
       const Uploaded<int32_t> key_begins(device, by_key.begins.data(), tiles + 1);
       const Uploaded<int32_t> key_others(device, by_key.others.data(), pairs);
-      BackwardInputs<X> in{
-          all_heads(Q, shape.q),
-          all_heads(K, shape.k),
-          all_heads(V, shape.v),
-          all_heads(DO, shape.out()),
-          LSE,
-          delta.as<float>(),
-          {static_cast<const int32_t*>(start->data), static_cast<const int32_t*>(skip_from->data),
-           static_cast<const int32_t*>(skip_to->data)},
-          {query_begins.data(), query_others.data()},
-          T,
-          H,
-          shape.group(),
-          C,
-          shape.scale};
+      BackwardInputs<X> in{all_heads(Q, shape.q),
+                           all_heads(K, shape.k),
+                           all_heads(V, shape.v),
+                           all_heads(DO, shape.out()),
+                           LSE,
+                           delta.as<float>(),
+                           sight,
+                           {query_begins.data(), query_others.data()},
+                           T,
+                           H,
+                           shape.group(),
+                           C,
+                           shape.scale};
       const int64_t rows = 4 * Tile::kRows * (C + 1), square = Tile::kRows * (Tile::kRows + 1);
       launch(device, {tiles * H, Tile::kThreads, (rows + square) * 4}, query_gradients<Tile, X>, in,
              all_heads(DQ, shape.q), accumulate != 0);

@@ -92,7 +92,7 @@ function operations() {
     { name: "operations", args: ["test,grad"], env: {} },
     {
       name: "attention on tensor cores",
-      args: ["test,invariance", "--filter", "attention"],
+      args: ["test,grad,invariance", "--filter", "attention"],
       env: TENSOR,
     },
   ]) {

@@ -1,5 +1,6 @@
 // The lists of tiles that meet, and the tasks of the kernels on tensor cores, against the rule of who sees
 // whom, pair by pair. Ends as op_test does.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <random>
@@ -88,6 +89,44 @@ std::string check_lists(const Row& row, int64_t tile) {
   return "";
 }
 
+// Tiles that begin with documents: each token in one, and pairs listed where tokens of theirs meet.
+std::string check_document_tiles(const Row& row, int64_t tile) {
+  const auto T = static_cast<int64_t>(row.start.size());
+  const DocumentTiles found = document_tiles(runs_of_row(row), tile);
+  std::vector<int64_t> tile_of(static_cast<size_t>(T), -1);
+  for (size_t i = 0; i < found.rows.size(); ++i) {
+    const auto [first, count] = found.rows[i];
+    if (count < 1 || count > tile) return "a tile of " + std::to_string(count) + " rows";
+    for (int64_t t = first; t < first + count; ++t) {
+      if (tile_of.at(static_cast<size_t>(t)) >= 0) return "a token in two tiles";
+      tile_of[static_cast<size_t>(t)] = static_cast<int64_t>(i);
+      // documents begin where tokens see nothing ahead of themselves
+      if (t > first && row.start[static_cast<size_t>(t)] == t) return "a tile with two documents";
+    }
+  }
+  const size_t tiles = found.rows.size();
+  std::vector<bool> meet(tiles * tiles);
+  for (int64_t t = 0; t < T; ++t) {
+    if (tile_of[static_cast<size_t>(t)] < 0) return "a token in no tile";
+    for (int64_t j = 0; j <= t; ++j)
+      if (row.sees(t, j))
+        meet[static_cast<size_t>(tile_of[static_cast<size_t>(t)]) * tiles +
+             static_cast<size_t>(tile_of[static_cast<size_t>(j)])] = true;
+  }
+  for (size_t q = 0; q < tiles; ++q) {
+    for (size_t k = 0; k < tiles; ++k) {
+      const auto listed = [](const TileLists& lists, size_t of, size_t other) {
+        return std::count(lists.others.begin() + lists.begins[of],
+                          lists.others.begin() + lists.begins[of + 1], static_cast<int32_t>(other));
+      };
+      const std::ptrdiff_t wanted = meet[q * tiles + k] ? 1 : 0;
+      if (listed(found.by_query, q, k) != wanted || listed(found.by_key, k, q) != wanted)
+        return "documents: queries " + std::to_string(q) + ", keys " + std::to_string(k);
+    }
+  }
+  return "";
+}
+
 // The keys of query i of a task in the order in which a kernel visits them.
 std::vector<int64_t> keys_of(const AttentionTask& task, int64_t i) {
   std::vector<int64_t> keys;
@@ -164,8 +203,8 @@ int main() {
       const outright::cuda::Row row = outright::cuda::random_row(random, T);
       for (const int64_t tile : {1, 7, 16, 32, 64}) {
         for (const std::string& wrong :
-             {outright::cuda::check_lists(row, tile), outright::cuda::check_tasks(row, tile),
-              outright::cuda::check_cached_tasks(random, tile)}) {
+             {outright::cuda::check_lists(row, tile), outright::cuda::check_document_tiles(row, tile),
+              outright::cuda::check_tasks(row, tile), outright::cuda::check_cached_tasks(random, tile)}) {
           if (!wrong.empty())
             std::printf("FAIL lists of %lld tokens, tiles of %lld: %s\n", static_cast<long long>(T),
                         static_cast<long long>(tile), wrong.c_str());

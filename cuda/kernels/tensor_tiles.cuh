@@ -1,0 +1,133 @@
+// What attention kernels on tensor cores share: tiles of 64 rows of bfloat16 in shared memory, and products
+// of two of them. A block has four warps, each of which has 16 rows of a product of its own.
+#pragma once
+
+#include "attention.cuh"
+#include "mma.cuh"
+
+namespace outright::cuda {
+
+constexpr int kTileRows = 64;
+constexpr int kTileThreads = kTileRows / 16 * static_cast<int>(kWarp);
+constexpr int kBlocks = kTileRows / 8;  // of 8 columns, in a product of a warp with all rows of a tile
+constexpr int kPadding = 8;  // numbers behind a row, so that rows of a matrix lie in different banks
+constexpr float kLog2E = 1.44269504088896341f;
+// Numbers of a tile whose rows have up to kC.
+template <int kC>
+inline constexpr int kTileNumbers = kTileRows * (kC + kPadding);
+
+// Where a thread stands: its warp's rows, and in fragments (mma.cuh) its rows g, g + 8 and columns 2t, 2t
+// + 1.
+struct WarpPlace {
+  int lane = static_cast<int>(threadIdx.x % kWarp);
+  int first_row = static_cast<int>(threadIdx.x / kWarp) * 16;
+  int g = lane / 4, t = lane % 4;
+  // Of load_matrices: the matrix of which this lane says where a row lies, and which row.
+  int matrix = lane / 8, row = lane % 8;
+};
+
+// What a lane holds of its two rows, g and g + 8.
+struct TwoRows {
+  float at[2];
+};
+
+// Which numbers of a lane's fragments belong to a pair of query and key that see one another: a bit each.
+struct Seen {
+  uint32_t bits = 0;
+  __device__ void set(int block, int i, bool value) { bits |= (value ? 1u : 0u) << (block * 4 + i); }
+  __device__ bool at(int block, int i) const { return (bits >> (block * 4 + i) & 1u) != 0; }
+};
+
+__device__ inline bool is_finite(bfloat16 x) { return (x.bits & 0x7f80u) != 0x7f80u; }
+
+// Fills a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. Says whether all
+// that this thread saw is finite.
+template <int kC, typename RowOf>
+__device__ inline bool load_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
+                                 const RowOf& row_of) {
+  bool finite = true;
+  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kC; i += kTileThreads) {
+    const int row = i / kC, c = i % kC;
+    const int64_t at = row_of(row);
+    const bfloat16 value = at >= 0 && c < C ? from.data[at * from.stride + c] : bfloat16{0};
+    finite = finite && is_finite(value);
+    to[row * (kC + kPadding) + c] = value;
+  }
+  return finite;
+}
+
+// Over the four lanes of a row.
+template <typename Join>
+__device__ inline float quad_reduce(float value, Join join) {
+  value = join(value, __shfl_xor_sync(kAllLanes, value, 1));
+  return join(value, __shfl_xor_sync(kAllLanes, value, 2));
+}
+
+// dots[i][j] += left[first_row + i] . right[j], for the warp's 16 rows and all 64.
+template <int kC>
+__device__ inline void add_dots(FragmentC (&dots)[kBlocks], const bfloat16* left, const bfloat16* right,
+                                const WarpPlace& at) {
+  const bfloat16* a_row =
+      left + (at.first_row + at.matrix % 2 * 8 + at.row) * (kC + kPadding) + at.matrix / 2 * 8;
+  const bfloat16* b_row = right + (at.matrix / 2 * 8 + at.row) * (kC + kPadding) + at.matrix % 2 * 8;
+#pragma unroll
+  for (int k = 0; k < kC; k += 16) {
+    FragmentA a;
+    load_matrices<false>(a.at, a_row + k);
+#pragma unroll
+    for (int n = 0; n < kBlocks; n += 2) {
+      uint32_t b[4];
+      load_matrices<false>(b, b_row + n * 8 * (kC + kPadding) + k);
+      multiply_add(dots[n], a, b[0], b[1]);
+      multiply_add(dots[n + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+// sums[i] += sum_j factors[i][j] rows[j], for the warp's 16 rows; factors are rounded to bfloat16.
+template <int kC>
+__device__ inline void add_weighted(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kBlocks],
+                                    const bfloat16* rows, const WarpPlace& at) {
+  const bfloat16* b_row = rows + (at.matrix % 2 * 8 + at.row) * (kC + kPadding) + at.matrix / 2 * 8;
+#pragma unroll
+  for (int k = 0; k < kTileRows / 16; ++k) {
+    const FragmentC &left = factors[2 * k], &right = factors[2 * k + 1];
+    const FragmentA a{{pack_two(left.at[0], left.at[1]), pack_two(left.at[2], left.at[3]),
+                       pack_two(right.at[0], right.at[1]), pack_two(right.at[2], right.at[3])}};
+#pragma unroll
+    for (int n = 0; n < kC / 8; n += 2) {
+      uint32_t b[4];
+      load_matrices<true>(b, b_row + k * 16 * (kC + kPadding) + n * 8);
+      multiply_add(sums[n], a, b[0], b[1]);
+      multiply_add(sums[n + 1], a, b[2], b[3]);
+    }
+  }
+}
+
+// The same number by number, without the pairs that do not see one another: zero times what is not finite is
+// not zero.
+template <int kC>
+__device__ inline void add_weighted_seen(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kBlocks],
+                                         const bfloat16* rows, const Seen& seen, const WarpPlace& at) {
+#pragma unroll
+  for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+    for (int j = 0; j < 8; ++j) {
+      const unsigned holder = static_cast<unsigned>(at.g * 4 + j / 2);
+      const Seen theirs{__shfl_sync(kAllLanes, seen.bits, holder)};
+#pragma unroll
+      for (int r = 0; r < 2; ++r) {
+        const float factor =
+            widen(narrow<bfloat16>(__shfl_sync(kAllLanes, factors[n].at[2 * r + j % 2], holder)));
+        if (!theirs.at(n, 2 * r + j % 2)) continue;
+#pragma unroll
+        for (int i = 0; i < kC / 4; ++i) {
+          const int column = i / 2 * 8 + at.t * 2 + i % 2;
+          sums[i / 2].at[2 * r + i % 2] += factor * widen(rows[(n * 8 + j) * (kC + kPadding) + column]);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace outright::cuda

@@ -1,0 +1,200 @@
+// Attention backward in bfloat16 on tensor cores: weights are computed again from lse, one kernel goes for dq
+// through the keys of each tile of queries, one for dk and dv through the queries of each tile of keys, all
+// heads of a group one after the other. Every number is written once and has one order of summation, which
+// depends on its document alone. Weights and slopes are rounded to bfloat16 for the products that sum them.
+#include "attention_tensor.h"
+
+#include "kernels/tensor_tiles.cuh"
+
+namespace outright::cuda {
+
+namespace {
+
+// What the queries of a tile bring along.
+struct Rule {
+  float lse, delta;  // lse in units of log2
+  int32_t start, skip_from, skip_to;
+  __device__ bool sees(int64_t t, int64_t j) const {
+    return j <= t && j >= start && !(j >= skip_from && j < skip_to);
+  }
+};
+
+__device__ inline Rule rule_of(const TensorBackward& in, int64_t h, int64_t t) {
+  return {in.lse[t * in.H + h] * kLog2E, in.delta[t * in.H + h], in.sight.start[t], in.sight.skip_from[t],
+          in.sight.skip_to[t]};
+}
+
+// A score and the product of gradient and value become the weight and the slope of their pair.
+__device__ inline void pull(float& score, float& product, const Rule& rule, bool seen, float to_log2) {
+  const float weight = seen ? exp2f(score * to_log2 - rule.lse) : 0.0f;
+  product = seen ? weight * (product - rule.delta) : 0.0f;
+  score = weight;
+}
+
+// The rows of a tile, or -1 beyond its last.
+__device__ inline auto rows_of(const TileRows& rows) {
+  return [rows](int row) { return row < rows.count ? int64_t{rows.first} + row : int64_t{-1}; };
+}
+
+template <int kC>
+__device__ inline void add_pairs(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kBlocks],
+                                 const bfloat16* rows, const Seen& seen, bool finite,
+                                 const WarpPlace& place) {
+  if (finite)
+    add_weighted<kC>(sums, factors, rows, place);
+  else
+    add_weighted_seen<kC>(sums, factors, rows, seen, place);
+}
+
+template <int kC>
+__device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)[kC / 8],
+                           const TileRows& rows, int64_t C, float factor, bool accumulate,
+                           const WarpPlace& place) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    const int row = place.first_row + place.g + 8 * r;
+    if (row >= rows.count) continue;
+    bfloat16* at = to.data + (int64_t{rows.first} + row) * to.stride;
+#pragma unroll
+    for (int i = 0; i < kC / 4; ++i) {
+      const int64_t column = i / 2 * 8 + place.t * 2 + i % 2;
+      if (column < C)
+        at[column] = narrow<bfloat16>((accumulate ? widen(at[column]) : 0.0f) +
+                                      sums[i / 2].at[2 * r + i % 2] * factor);
+    }
+  }
+}
+
+template <int kC>
+__global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBackward in, OnTiles tiles) {
+  const int64_t h = blockIdx.x % in.H, tile = blockIdx.x / in.H;
+  DYNAMIC_SHARED(shared);
+  auto* const queries = reinterpret_cast<bfloat16*>(shared);
+  bfloat16* const gradients = queries + kTileNumbers<kC>;
+  bfloat16* const keys = gradients + kTileNumbers<kC>;
+  bfloat16* const values = keys + kTileNumbers<kC>;
+  auto* const bad = reinterpret_cast<int*>(values + kTileNumbers<kC>);
+  const WarpPlace place;
+  const TileRows rows = in.rows[tile];
+  load_tile<kC>(queries, in.q.head(h), in.C, rows_of(rows));
+  load_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(rows));
+  Rule rules[2] = {};
+  int64_t tokens[2];  // -1 where there is none, which sees nothing
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    tokens[r] = rows_of(rows)(place.first_row + place.g + 8 * r);
+    if (tokens[r] >= 0) rules[r] = rule_of(in, h, tokens[r]);
+  }
+  const float to_log2 = in.scale * kLog2E;
+  FragmentC sums[kC / 8] = {};
+  for (int32_t i = tiles.begins[tile]; i < tiles.begins[tile + 1]; ++i) {
+    const TileRows others = in.rows[tiles.others[i]];
+    __syncthreads();  // the last tile has been used
+    if (threadIdx.x == 0) *bad = 0;
+    __syncthreads();
+    if (!load_tile<kC>(keys, in.k.head(h / in.group), in.C, rows_of(others))) *bad = 1;
+    load_tile<kC>(values, in.v.head(h / in.group), in.C, rows_of(others));
+    __syncthreads();
+    FragmentC scores[kBlocks] = {}, products[kBlocks] = {};
+    add_dots<kC>(scores, queries, keys, place);
+    add_dots<kC>(products, gradients, values, place);
+    Seen seen;
+#pragma unroll
+    for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        const int column = n * 8 + place.t * 2 + k % 2;
+        const bool is_seen =
+            column < others.count && rules[k / 2].sees(tokens[k / 2], int64_t{others.first} + column);
+        seen.set(n, k, is_seen);
+        pull(scores[n].at[k], products[n].at[k], rules[k / 2], is_seen, to_log2);
+      }
+    }
+    add_pairs<kC>(sums, products, keys, seen, *bad == 0, place);
+  }
+  put<kC>(in.dq.head(h), sums, rows, in.C, in.scale, in.accumulate, place);
+}
+
+template <int kC>
+__global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackward in, OnTiles tiles) {
+  const int64_t G = in.H / in.group;
+  const int64_t g = blockIdx.x % G, tile = blockIdx.x / G;
+  DYNAMIC_SHARED(shared);
+  auto* const keys = reinterpret_cast<bfloat16*>(shared);
+  bfloat16* const values = keys + kTileNumbers<kC>;
+  bfloat16* const queries = values + kTileNumbers<kC>;
+  bfloat16* const gradients = queries + kTileNumbers<kC>;
+  auto* const rules = reinterpret_cast<Rule*>(gradients + kTileNumbers<kC>);
+  auto* const bad = reinterpret_cast<int*>(rules + kTileRows);  // of queries, of gradients
+  const WarpPlace place;
+  const TileRows rows = in.rows[tile];
+  load_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
+  load_tile<kC>(values, in.v.head(g), in.C, rows_of(rows));
+  const float to_log2 = in.scale * kLog2E;
+  FragmentC k_sums[kC / 8] = {}, v_sums[kC / 8] = {};
+  for (int64_t h = g * in.group; h < (g + 1) * in.group; ++h) {
+    for (int32_t i = tiles.begins[tile]; i < tiles.begins[tile + 1]; ++i) {
+      const TileRows others = in.rows[tiles.others[i]];
+      __syncthreads();  // the last tile has been used
+      if (threadIdx.x < 2) bad[threadIdx.x] = 0;
+      __syncthreads();
+      if (!load_tile<kC>(queries, in.q.head(h), in.C, rows_of(others))) bad[0] = 1;
+      if (!load_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(others))) bad[1] = 1;
+      if (static_cast<int>(threadIdx.x) < others.count)
+        rules[threadIdx.x] = rule_of(in, h, int64_t{others.first} + threadIdx.x);
+      __syncthreads();
+      FragmentC weights[kBlocks] = {}, slopes[kBlocks] = {};
+      add_dots<kC>(weights, keys, queries, place);
+      add_dots<kC>(slopes, values, gradients, place);
+      Seen seen;
+#pragma unroll
+      for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+        for (int k = 0; k < 4; ++k) {
+          const int column = n * 8 + place.t * 2 + k % 2;
+          const int row = place.first_row + place.g + k / 2 * 8;
+          const bool is_seen = column < others.count && row < rows.count &&
+                               rules[column].sees(int64_t{others.first} + column, int64_t{rows.first} + row);
+          seen.set(n, k, is_seen);
+          pull(weights[n].at[k], slopes[n].at[k], rules[column], is_seen, to_log2);
+        }
+      }
+      add_pairs<kC>(v_sums, weights, gradients, seen, bad[1] == 0, place);
+      add_pairs<kC>(k_sums, slopes, queries, seen, bad[0] == 0, place);
+    }
+  }
+  put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
+  put<kC>(in.dv.head(g), v_sums, rows, in.C, 1.0f, in.accumulate, place);
+}
+
+template <int kC>
+void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_query,
+           const OnTiles& by_key) {
+  constexpr int64_t kBytes = 4 * kTileNumbers<kC> * 2 + kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
+  launch(device, {tiles * in.H, kTileThreads, kBytes}, query_gradients_tensor<kC>, in, by_query);
+  launch(device, {tiles * (in.H / in.group), kTileThreads, kBytes}, key_gradients_tensor<kC>, in, by_key);
+}
+
+}  // namespace
+
+void tensor_attention_backward(Device& device, TensorBackward in, const std::vector<Run>& runs) {
+  const DocumentTiles found = document_tiles(runs, kTileRows);
+  const auto tiles = static_cast<int64_t>(found.rows.size());
+  const auto pairs = static_cast<int64_t>(found.by_query.others.size());
+  const Uploaded<TileRows> rows(device, found.rows.data(), tiles);
+  const Uploaded<int32_t> query_begins(device, found.by_query.begins.data(), tiles + 1);
+  const Uploaded<int32_t> query_others(device, found.by_query.others.data(), pairs);
+  const Uploaded<int32_t> key_begins(device, found.by_key.begins.data(), tiles + 1);
+  const Uploaded<int32_t> key_others(device, found.by_key.others.data(), pairs);
+  in.rows = rows.data();
+  const OnTiles by_query{query_begins.data(), query_others.data()};
+  const OnTiles by_key{key_begins.data(), key_others.data()};
+  if (in.C <= 32)
+    start<32>(device, in, tiles, by_query, by_key);
+  else if (in.C <= 64)
+    start<64>(device, in, tiles, by_query, by_key);
+  else
+    start<128>(device, in, tiles, by_query, by_key);
+}
+
+}  // namespace outright::cuda
