@@ -40,20 +40,31 @@ struct Seen {
 
 __device__ inline bool is_finite(bfloat16 x) { return (x.bits & 0x7f80u) != 0x7f80u; }
 
+// `n` numbers at a time; see load_tile.
+template <int kC, int n, typename RowOf>
+__device__ inline bool load_packs(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
+                                  const RowOf& row_of) {
+  constexpr int kPacks = kC / n;  // of a row
+  bool finite = true;
+  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kPacks; i += kTileThreads) {
+    const int row = i / kPacks, c = i % kPacks * n;
+    const int64_t at = row_of(row);
+    Pack<bfloat16, n> pack{};
+    if (at >= 0 && c < C) pack = load_pack<n>(from.data + at * from.stride + c);
+#pragma unroll
+    for (int k = 0; k < n; ++k) finite = finite && is_finite(pack.at[k]);
+    store_pack<n>(to + row * (kC + kPadding) + c, pack);
+  }
+  return finite;
+}
+
 // Fills a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. Says whether all
 // that this thread saw is finite.
 template <int kC, typename RowOf>
 __device__ inline bool load_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
                                  const RowOf& row_of) {
-  bool finite = true;
-  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kC; i += kTileThreads) {
-    const int row = i / kC, c = i % kC;
-    const int64_t at = row_of(row);
-    const bfloat16 value = at >= 0 && c < C ? from.data[at * from.stride + c] : bfloat16{0};
-    finite = finite && is_finite(value);
-    to[row * (kC + kPadding) + c] = value;
-  }
-  return finite;
+  const bool whole = C % 8 == 0 && from.stride % 8 == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0;
+  return whole ? load_packs<kC, 8>(to, from, C, row_of) : load_packs<kC, 1>(to, from, C, row_of);
 }
 
 // Over the four lanes of a row.

@@ -11,8 +11,8 @@
 
 // The floats of a block that the launch asked for.
 #if defined(__CUDACC__)
-#define DYNAMIC_SHARED(name)                         \
-  extern __shared__ float outright_dynamic_shared[]; \
+#define DYNAMIC_SHARED(name)                                       \
+  extern __shared__ __align__(16) float outright_dynamic_shared[]; \
   float* const name = outright_dynamic_shared
 #else
 #define DYNAMIC_SHARED(name) float* const name = static_cast<float*>(simt::dynamic_shared())

@@ -92,7 +92,7 @@ function operations() {
     { name: "operations", args: ["test,grad"], env: {} },
     {
       name: "attention on tensor cores",
-      args: ["test,grad,invariance", "--filter", "attention"],
+      args: ["test,grad,invariance", "--filter", "attention", "--worst", "2"],
       env: TENSOR,
     },
   ]) {
@@ -216,7 +216,10 @@ function times() {
     { name: "times", args: [], env: {} },
     { name: "times of attention on tensor cores", args: ["--filter", "attention"], env: TENSOR },
   ]) {
-    const { status, output } = run(opTest, ["perf", "--backend", library, ...args], { minutes: 4, env });
+    const { status, output } = run(opTest, ["perf", "--large", "--backend", library, ...args], {
+      minutes: 4,
+      env,
+    });
     const lines = output.trimEnd().split("\n");
     console.log(lines.join("\n"));
     conclude(name, status === 0 ? "passed" : "failed", `${lines.length} lines`, { lines });

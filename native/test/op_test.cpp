@@ -1,14 +1,16 @@
 // The operation test: every operation of a backend against scalar float64 oracles.
 //
-//   op_test MODE[,MODE...] --backend FILE [--threads N] [--filter TEXT] [--quick] [--verbose]
+//   op_test MODE[,MODE...] --backend FILE [--threads N] [--filter TEXT] [--quick] [--large] [--verbose]
+//   [--worst X]
 //
 //   test        values, statuses, guard bands, refused arguments, NaN and infinity
 //   grad        finite differences of the oracle against the backend's backward
 //   invariance  same bits for any number of threads and any place of a row
 //   mutate      the test itself: small damage to results must be noticed
 //   support     CSV of operation x dtype
-//   perf        time, GFLOP/s and GB/s of larger shapes
+//   perf        time, GFLOP/s and GB/s of larger shapes; with --large also of shapes for a GPU
 //
+// --worst X lets single errors in bfloat16 be X times as large as they may be, the mean error not (modes.h).
 // Ends with "N passed, M failed"; exit status 1 when something failed, 2 when it could not begin, 77 with a
 // line SKIPPED when this machine lacks what was asked for.
 #include <chrono>
@@ -30,6 +32,7 @@ struct Arguments {
   std::vector<std::string> modes;
   std::string backend;
   bool quick = false;
+  bool large = false;
   Options options;
 };
 
@@ -59,8 +62,12 @@ Arguments Parse(int argc, char** argv) {
       arguments.options.threads = std::stoi(value());
     } else if (word == "--filter") {
       arguments.options.filter = value();
+    } else if (word == "--worst") {
+      arguments.options.worst = std::stod(value());
     } else if (word == "--quick") {
       arguments.quick = true;
+    } else if (word == "--large") {
+      arguments.large = true;
     } else if (word == "--verbose") {
       arguments.options.verbose = true;
     } else if (word[0] != '-' && arguments.modes.empty()) {
@@ -72,14 +79,15 @@ Arguments Parse(int argc, char** argv) {
   if (arguments.modes.empty() || arguments.backend.empty()) {
     throw std::runtime_error(
         "usage: op_test MODE[,MODE...] --backend FILE [--threads N] [--filter TEXT] "
-        "[--quick] [--verbose]; modes: test, grad, invariance, mutate, support, perf");
+        "[--quick] [--large] [--verbose] [--worst X]; modes: test, grad, invariance, mutate, support, perf");
   }
   return arguments;
 }
 
-Suite MakeSuite(bool quick) {
+Suite MakeSuite(bool quick, bool large) {
   Suite suite;
   suite.quick = quick;
+  suite.large = large;
   suite.float32_only = {"sft_nll", "sequence_sums", "dpo_sigmoid", "global_norm"};
   AddMemory(suite);
   AddLinear(suite);
@@ -107,7 +115,7 @@ int Main(int argc, char** argv) {
   if (library.api().score() <= 0) {
     throw Unsupported(std::string(library.api().name) + " cannot run here: " + library.api().reason());
   }
-  const Suite suite = MakeSuite(arguments.quick);
+  const Suite suite = MakeSuite(arguments.quick, arguments.large);
   Device device(library.api(), options.threads);
   outright_device_info info{};
   library.api().info(device.get(), &info);

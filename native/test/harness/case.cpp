@@ -157,6 +157,10 @@ void Suite::AddPerf(const std::string& op, const std::string& name, const Filler
   AddPerfIn(OUTRIGHT_BFLOAT16, op, name, fill);
 }
 
+void Suite::AddLargePerf(const std::string& op, const std::string& name, const Filler& fill) {
+  if (large) AddPerfIn(OUTRIGHT_BFLOAT16, op, name, fill);
+}
+
 void Suite::AddPerfIn(int32_t storage, const std::string& op, const std::string& name, const Filler& fill) {
   if (storage == OUTRIGHT_FLOAT32 || float32_only.count(op) == 0)
     perf.push_back(MakeEntry(op, name, storage, fill));

@@ -176,6 +176,7 @@ struct Check {
 // The whole table.
 struct Suite {
   bool quick = false;                  // leave out what takes long under a sanitizer
+  bool large = false;                  // perf: also shapes for a GPU
   std::set<std::string> float32_only;  // operations whose bfloat16 cases are left out
   std::vector<Entry> cases;
   std::vector<Check> checks;        // of mode test
@@ -186,6 +187,8 @@ struct Suite {
   // Each in float32, then with bfloat16 weights and activations (the name says so at its end).
   void Add(const std::string& op, const std::string& name, const Filler& fill);
   void AddPerf(const std::string& op, const std::string& name, const Filler& fill);
+  // A shape for a GPU: in bfloat16, and only where `large` asks for it.
+  void AddLargePerf(const std::string& op, const std::string& name, const Filler& fill);
   void AddFamily(const std::string& op, const std::string& name, int64_t rows,
                  std::vector<std::string> outputs, const RowFiller& fill);
   // In one storage type only.

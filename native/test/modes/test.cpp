@@ -25,10 +25,12 @@ std::string CheckRefused(const Device& device, const Case& c, const Execution& e
 }
 
 // Every output of a finished call against the oracle. The worst share of its tolerance goes to `used`.
-std::string CompareOutputs(const Case& c, const Execution& execution, Values& expected, double* used) {
+std::string CompareOutputs(const Case& c, const Execution& execution, Values& expected,
+                           const Options& options, double* used) {
   for (const Argument& argument : c.arguments) {
     if (!IsCompared(argument)) continue;
-    const Tolerance allowed = argument.Allowed();
+    Tolerance allowed = argument.Allowed();
+    if (c.InBfloat16()) allowed.worst *= options.worst;
     const Comparison comparison =
         Compare(expected.Find(argument.name).values, execution.Read(argument.name), allowed);
     if (!comparison.failure.empty()) return argument.name + ": " + comparison.failure;
@@ -93,7 +95,7 @@ void RunTest(const Suite& suite, Device& device, const Options& options, Tally& 
       if (status != OUTRIGHT_OK) return Refusal(device, status);
       Values expected(c.arguments);
       c.oracle(expected);
-      return CompareOutputs(c, execution, expected, &used);
+      return CompareOutputs(c, execution, expected, options, &used);
     });
     tally.Record(entry.op, entry.name, failure, false);
     if (options.verbose && failure.empty()) {

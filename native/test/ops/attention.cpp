@@ -249,18 +249,17 @@ void AddAttention(Suite& suite) {
   if (!suite.quick) AddSpecialValuesAcrossTiles(suite);
   AddInvalid(suite);
   AddAttentionInvariants(suite);
-  for (const int64_t T : {512, 2048}) {
-    const Heads heads{12, 12, 64};
-    suite.AddPerf("attention", "T " + std::to_string(T) + ", " + heads.Name(), [=](Case& c, Random& r) {
-      FillAttention(c, heads, Documents({T}), RandomProjections(heads, T, r));
-    });
-    if (T > 512) continue;  // the float64 forward that prepares it would take long
-    suite.AddPerf(
-        "attention_backward", "T " + std::to_string(T) + ", " + heads.Name(), [=](Case& c, Random& r) {
-          const Projections p = RandomProjections(heads, T, r);
-          FillAttentionBackward(c, heads, Documents({T}), p, r.Normal(T * heads.H * heads.C), r, false);
-        });
-  }
+  const auto add_perf = [&suite](void (Suite::*add)(const std::string&, const std::string&, const Filler&),
+                                 int64_t T, const Heads& heads) {
+    const std::string name = "T " + std::to_string(T) + ", " + heads.Name();
+    const AttentionRow row = Documents({T});
+    (suite.*add)("attention", name,
+                 [=](Case& c, Random& r) { FillAttention(c, heads, row, RandomProjections(heads, T, r)); });
+    (suite.*add)("attention_backward", name,
+                 [=](Case& c, Random& r) { FillAttentionBackwardPerf(c, heads, row, r); });
+  };
+  for (const int64_t T : {512, 2048}) add_perf(&Suite::AddPerf, T, {12, 12, 64});
+  add_perf(&Suite::AddLargePerf, 4096, {32, 8, 128});
 }
 
 }  // namespace outright::test

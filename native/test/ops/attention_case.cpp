@@ -135,29 +135,27 @@ void FillAttention(Case& c, const Heads& heads, const AttentionRow& row, const P
   c.work.bytes = c.Bytes(shape.T * shape.C * (2 * shape.H + 2 * shape.G));
 }
 
-void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row, Projections p,
-                           std::vector<double> dout, Random& r, bool accumulate) {
-  p = {c.Stored(std::move(p.q)), c.Stored(std::move(p.k)), c.Stored(std::move(p.v))};
+namespace {
+
+// Of a forward pass: o [T, H, C] and lse [T, H].
+struct Attended {
+  std::vector<double> o, lse;
+};
+
+void FillBackward(Case& c, const Heads& heads, const AttentionRow& row, const Projections& p,
+                  std::vector<double> dout, Attended attended, Random& r, bool accumulate) {
   const oracle::AttentionShape shape{row.T(), heads.H, heads.G, heads.C, heads.Scale()};
   const Placement place = Place(heads, row.T());
   const oracle::HeadLayout at = place.at;
   const Names names = Buffers(heads, "");
   const Names gradients = Buffers(heads, "d");
   const bool fused = heads.placement == HeadPlacement::kFused;
-  std::vector<double> o = Zeros(shape.T * shape.H * shape.C);
-  std::vector<double> lse = Zeros(shape.T * shape.H);
-  const double* q = p.q.data();
-  oracle::Attention(q, fused ? q : p.k.data(), fused ? q : p.v.data(), at, o.data(), lse.data(), row.Spans(),
-                    shape);
-
   c.Input("dout", std::move(dout));
   AddProjections(c, heads, p);
-  c.Input("o", std::move(o));
-  c.Input32("lse", std::move(lse));
+  c.Input("o", std::move(attended.o));
+  c.Input32("lse", std::move(attended.lse));
   AddSpans(c, row);
-  Tolerance tolerance = WithRoundedFactors(c, {1.5e-6, 4e-5, 0.0});
-  // Rounded slopes have both signs, so that their sums cancel here and there.
-  if (c.InBfloat16()) tolerance.worst += 2.0 * kBfloat16Rounding;
+  const Tolerance tolerance = WithRoundedFactors(c, {1.5e-6, 4e-5, 0.0});
   // Gaps in a padded layout keep what they hold, so there the buffers start with numbers rather than NaN.
   const auto gradient = [&](const std::string& name, int64_t count) {
     if (heads.placement == HeadPlacement::kPadded) {
@@ -198,6 +196,26 @@ void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row,
   };
   c.work.flops = 10.0 * VisiblePairs(row) * static_cast<double>(shape.H * shape.C);
   c.work.bytes = c.Bytes(shape.T * shape.C * (4 * shape.H + 4 * shape.G));
+}
+
+}  // namespace
+
+void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row, Projections p,
+                           std::vector<double> dout, Random& r, bool accumulate) {
+  p = {c.Stored(std::move(p.q)), c.Stored(std::move(p.k)), c.Stored(std::move(p.v))};
+  const oracle::AttentionShape shape{row.T(), heads.H, heads.G, heads.C, heads.Scale()};
+  const bool fused = heads.placement == HeadPlacement::kFused;
+  Attended attended{Zeros(shape.T * shape.H * shape.C), Zeros(shape.T * shape.H)};
+  const double* q = p.q.data();
+  oracle::Attention(q, fused ? q : p.k.data(), fused ? q : p.v.data(), Place(heads, row.T()).at,
+                    attended.o.data(), attended.lse.data(), row.Spans(), shape);
+  FillBackward(c, heads, row, p, std::move(dout), std::move(attended), r, accumulate);
+}
+
+void FillAttentionBackwardPerf(Case& c, const Heads& heads, const AttentionRow& row, Random& r) {
+  const int64_t count = row.T() * heads.H;
+  FillBackward(c, heads, row, RandomProjections(heads, row.T(), r), r.Normal(count * heads.C),
+               {Zeros(count * heads.C), Zeros(count)}, r, false);
 }
 
 void CachedTokens::Sequence(int64_t begin, int64_t before, int64_t count) {

@@ -44,6 +44,8 @@ Projections RandomProjections(const Heads& heads, int64_t T, Random& r);
 void FillAttention(Case& c, const Heads& heads, const AttentionRow& row, const Projections& p);
 void FillAttentionBackward(Case& c, const Heads& heads, const AttentionRow& row, Projections p,
                            std::vector<double> dout, Random& r, bool accumulate);
+// The same for the perf mode: spares the float64 forward, so that o and lse are not those of the rest.
+void FillAttentionBackwardPerf(Case& c, const Heads& heads, const AttentionRow& row, Random& r);
 
 // New tokens over a cache of S rows: token n is row last[n] and sees the rows from first[n] on.
 struct CachedTokens {

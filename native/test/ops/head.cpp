@@ -350,11 +350,12 @@ void AddHead(Suite& suite) {
   AddFamilies(suite);
   suite.checks.push_back({"head_workspace_bytes", "bounds what is used", CheckWorkspace});
 
-  for (const HeadShape& s : std::vector<HeadShape>{{512, 128, 50304}, {256, 512, 32000}}) {
-    suite.AddPerf("logprob_head", s.Name(), [=](Case& c, Random& r) {
+  const auto add_perf = [&suite](void (Suite::*add)(const std::string&, const std::string&, const Filler&),
+                                 const HeadShape& s) {
+    (suite.*add)("logprob_head", s.Name(), [=](Case& c, Random& r) {
       FillForward(c, s, r.Normal(s.N * s.D), Weights(s, r), r.Integers(s.N, s.V));
     });
-    suite.AddPerf("logprob_head_backward", s.Name(), [=](Case& c, Random& r) {
+    (suite.*add)("logprob_head_backward", s.Name(), [=](Case& c, Random& r) {
       // Zero hidden states spare the float64 forward: every logit is 0.
       c.Input("h", Zeros(s.N * s.D));
       c.Input("w", Weights(s, r));
@@ -370,7 +371,10 @@ void AddHead(Suite& suite) {
       };
       c.work = {3.0 * s.Flops(), 2.0 * c.Bytes(s.Read())};
     });
-  }
+  };
+  add_perf(&Suite::AddPerf, {512, 128, 50304});
+  add_perf(&Suite::AddPerf, {256, 512, 32000});
+  add_perf(&Suite::AddLargePerf, {8192, 4096, 128256});
 }
 
 }  // namespace outright::test
