@@ -24,8 +24,6 @@ __device__ inline uint32_t pack_two(float low, float high) {
   return static_cast<uint32_t>(narrow<bfloat16>(low).bits) |
          static_cast<uint32_t>(narrow<bfloat16>(high).bits) << 16;
 }
-__device__ inline float low_half(uint32_t pair) { return __uint_as_float(pair << 16); }
-__device__ inline float high_half(uint32_t pair) { return __uint_as_float(pair & 0xffff0000u); }
 
 // c += a b, for the whole warp
 __device__ inline void multiply_add(FragmentC& c, const FragmentA& a, uint32_t b0, uint32_t b1) {

@@ -71,9 +71,6 @@ struct Epilogue {
   }
 };
 
-// An operation of a product of few rows takes so much longer than one of many: weights are turned for it.
-constexpr double kNarrowWork = 4.0;
-
 // Y[M,N] = A[M,K] B through an epilogue; pack(column, n, panels) packs n columns of B.
 template <typename X, typename Pack>
 void product_with_epilogue(Device& device, int64_t M, int64_t N, int64_t K, const X* a, const Pack& pack,
@@ -178,7 +175,10 @@ void add_weight_gradients(Device& device, const X* dy, const X* x, float* dw, fl
   }
 }
 
-// The same for so few rows that nothing is packed.
+// An operation of a product of few rows takes so much longer than one of many: weights are turned for it.
+constexpr double kNarrowWork = 4.0;
+
+// Y[M,N] = X[M,K] W[N,K]^T through an epilogue, for so few rows that nothing is packed.
 template <typename X>
 void narrow_product(Device& device, int64_t M, int64_t N, int64_t K, const X* x, const X* w,
                     const Epilogue<X>& epilogue) {

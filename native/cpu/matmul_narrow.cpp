@@ -27,7 +27,8 @@ void pack_rows(int64_t m, int64_t k, const X* a, int64_t lda, float* to) {
 template <typename X, int R>
 inline constexpr int kVectors = kPairs<X> && R == 1 ? 2 : 1;
 
-// C[R,n] = A[R,k] B[n,k]^T for n <= kVectors columns; `next` are the rows of B that come after these.
+// C[R,n] = A[R,k] B[n,k]^T for n <= kVectors * kLanes columns; `next` are the rows of B that come after
+// these.
 template <typename X, int R>
 void columns(int64_t n, int64_t k, const float* a, const X* b, const X* next, int64_t ldb, float* c,
              int64_t ldc) {

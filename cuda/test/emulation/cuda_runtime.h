@@ -1,7 +1,6 @@
-// CUDA on the host, just enough of it to run kernels that use no copy engine: blocks one
-// after the other, the threads of a block as coroutines, device memory as host memory. It stands in for the
-// toolkit's header of this name when the sources in cuda/ are compiled as plain C++
-// (cuda/test/CMakeLists.txt).
+// CUDA on the host, just enough of it to run kernels that use no copy engine: blocks one after the other, the
+// threads of a block as coroutines, device memory as host memory. It stands in for the toolkit's header of
+// this name when the sources in cuda/ are compiled as plain C++ (cuda/test/CMakeLists.txt).
 //
 // Threads run until they wait for others at a barrier or in an exchange between lanes; every second block
 // runs them, and every second grid its blocks, in reverse, so that results that hang on an order show. A
