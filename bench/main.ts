@@ -2,7 +2,7 @@
 
 import { compareTable } from "./lib/compare.js";
 import { commit, describeMachine, machineLine } from "./lib/machine.js";
-import { type BenchOptions, DEFAULTS } from "./lib/options.js";
+import { type BenchOptions, completeOptions } from "./lib/options.js";
 import { type BenchFile, RESULT_VERSION, readResults, writeResults } from "./lib/results.js";
 import { suiteTable } from "./lib/table.js";
 import { SUITES } from "./suites/index.js";
@@ -21,7 +21,7 @@ export interface BenchRequest {
   print: (text: string) => void;
 }
 
-/** @throws one line for an unknown suite, before anything is measured */
+/** @throws one line for an unknown suite or a device that cannot be used, before anything is measured */
 export async function runBench(request: BenchRequest): Promise<BenchFile> {
   const names = request.suites.length > 0 ? request.suites : Object.keys(SUITES);
   for (const name of names) {
@@ -29,8 +29,8 @@ export async function runBench(request: BenchRequest): Promise<BenchFile> {
       throw new Error(`there is no suite "${name}"; there are ${Object.keys(SUITES).join(", ")}`);
     }
   }
-  const options = { ...DEFAULTS, ...request.options };
-  const machine = describeMachine(options.threads);
+  const options = completeOptions(request.options);
+  const machine = describeMachine(options);
   request.say(machineLine(machine));
   const file: BenchFile = {
     version: RESULT_VERSION,

@@ -60,7 +60,7 @@ function copyFiles() {
   copy("pnpm-workspace.yaml");
   const packages = readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}`);
   for (const folder of [...packages, "bench"])
-    for (const part of ["package.json", "dist", "bin"])
+    for (const part of ["package.json", "dist", "bin", "peer"])
       if (existsSync(join(ROOT, folder, part))) copy(`${folder}/${part}`);
 }
 

@@ -1,7 +1,9 @@
 /** On what a benchmark ran: without it a number means nothing. */
 import { execFileSync } from "node:child_process";
 import { availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
-import { Device, instructionSets } from "@outright/tensor";
+import { instructionSets } from "@outright/tensor";
+import { openDevice } from "@outright/trainer";
+import type { BenchOptions } from "./options.js";
 
 export interface Machine {
   processor: string;
@@ -10,6 +12,8 @@ export interface Machine {
   memoryBytes: number;
   instructionSets: string[];
   backend: string;
+  /** the GPU with its driver; absent where the processor computes */
+  gpu?: string;
   matmul: string;
   threads: number;
   node: string;
@@ -18,15 +22,16 @@ export interface Machine {
   loadBefore: number;
 }
 
-export function describeMachine(threads: number): Machine {
-  using device = Device.open({ threads });
-  const { backend, matmul, threads: used } = device.info;
+export function describeMachine(options: Pick<BenchOptions, "device" | "threads">): Machine {
+  using device = openDevice(options);
+  const { backend, kind, hardware, matmul, threads: used } = device.info;
   return {
     processor: cpus()[0]?.model.trim() ?? "unknown",
     processors: availableParallelism(),
     memoryBytes: totalmem(),
     instructionSets: instructionSets(),
     backend,
+    ...(kind === "cpu" ? {} : { gpu: hardware }),
     matmul,
     threads: used,
     node: process.version,
@@ -37,8 +42,9 @@ export function describeMachine(threads: number): Machine {
 
 /** One line for people. */
 export function machineLine(machine: Machine): string {
-  const { processor, processors, backend, matmul, threads, node, loadBefore } = machine;
-  return `${processor}, ${processors} processors, ${threads} threads; ${backend}, ${matmul}; node ${node}; load before ${loadBefore.toFixed(1)}`;
+  const { processor, processors, backend, gpu, matmul, threads, node, loadBefore } = machine;
+  const on = gpu === undefined ? backend : `${backend}, ${gpu}`;
+  return `${processor}, ${processors} processors, ${threads} threads; ${on}, ${matmul}; node ${node}; load before ${loadBefore.toFixed(1)}`;
 }
 
 /** The commit measured, "+" where the tree held changes; "unknown" outside a clone. */

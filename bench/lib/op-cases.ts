@@ -1,4 +1,4 @@
-/** Every native operation once, at the shapes of a training step of eight alpaca rows. */
+/** Every native operation once, at the shapes of a training step. */
 import { type FlatRow, packSft } from "@outright/data";
 import type { Handle, HeadLayout, NativeDevice, NativeDtype, Operation } from "@outright/tensor";
 import type { Rows } from "./rows.js";
@@ -11,9 +11,17 @@ export interface OpCase {
   run: (native: NativeDevice) => void;
 }
 
+export interface CaseSizes {
+  shape: ShapeSizes;
+  rows: Rows;
+  dtype: NativeDtype;
+  /** of a whole training row; absent: eight examples */
+  tokens?: number;
+}
+
 /** Makes the buffers that the cases of one shape and dtype work on. Some dtypes may lack operations: `run` then throws. */
-export function opCases(native: NativeDevice, shape: ShapeSizes, rows: Rows, X: NativeDtype): OpCase[] {
-  const row = packSft(rows.sft.slice(0, 8), Number.MAX_SAFE_INTEGER)[0] as FlatRow;
+export function opCases(native: NativeDevice, { shape, rows, dtype: X, tokens }: CaseSizes): OpCase[] {
+  const row = trainingRow(rows, tokens);
   const { tokens: T } = row;
   const N = row.targets.length;
   const { hidden_size: D, vocab_size: V, num_attention_heads: H, intermediate_size: I } = shape;
@@ -150,4 +158,11 @@ export function opCases(native: NativeDevice, shape: ShapeSizes, rows: Rows, X: 
   add("fill", `${weights} weights`, (on) => on.fill(grads, 0));
   add("copy", `${weights} weights`, (on) => on.copy(m, 0, v, 0, weights));
   return cases;
+}
+
+/** Eight examples in one row, or as many as fit into so many tokens. */
+export function trainingRow({ sft }: Pick<Rows, "sft">, tokens?: number): FlatRow {
+  const [row] = tokens === undefined ? packSft(sft.slice(0, 8), Number.MAX_SAFE_INTEGER) : packSft(sft, tokens);
+  if (row === undefined) throw new Error("there are no rows");
+  return row;
 }

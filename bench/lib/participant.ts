@@ -18,12 +18,16 @@ export interface Work {
   /** examples, and pairs, per step */
   batch: number;
   threads: number;
+  /** "auto", "cpu", "cuda" or "cuda:N" */
+  device: string;
+  /** most tokens of ours that go through the model at once */
+  tokens: number;
   beta: number;
   lr: number;
   lora: { rank: number; alpha: number; targets: string[] } | null;
   /** ours: none, block or attention */
   recompute?: Recompute;
-  /** PyTorch: examples per micro-batch; 0 = the whole batch */
+  /** PyTorch and TRL: examples per micro-batch; 0 = the whole batch */
   micro?: number;
 }
 
@@ -41,7 +45,9 @@ export interface StepReply {
 export interface EndReply {
   /** largest resident set of the process so far */
   peakRssBytes: number;
-  [fact: string]: number;
+  /** largest memory of a GPU that its tensors took */
+  devicePeakBytes?: number;
+  [fact: string]: number | undefined;
 }
 
 /** A side that cannot do this work here, for a reason that is no fault. */

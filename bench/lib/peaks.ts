@@ -1,6 +1,8 @@
 /** What the machine can do at best, measured in the same run as everything that is compared with it. */
-import { Device, type NativeDtype } from "@outright/tensor";
+import type { Device, NativeDtype } from "@outright/tensor";
+import { openDevice } from "@outright/trainer";
 import type { BenchOptions } from "./options.js";
+import { CallTimer } from "./timing.js";
 
 export interface Peaks {
   /** of the square product */
@@ -13,17 +15,22 @@ export interface Peaks {
   products: Record<string, number>;
 }
 
-const SIDE = 2048;
-/** so large that no cache holds it: 2 × 128 MiB */
-const COPY = 2 ** 25;
+/** of the square product and elements of the copy: so many that no cache holds them, 2 × 128 MiB and 2 × 1 GiB */
+const SIZES = { processor: { side: 2048, copy: 2 ** 25 }, gpu: { side: 8192, copy: 2 ** 28 } };
+const TRIAL = { side: 256, copy: 2 ** 19 };
 
 /** The best of five counts. Where only the tiny shape is measured, as in tests, small products and copies do. */
-export function measurePeaks({ threads, shapes }: Pick<BenchOptions, "threads" | "shapes">): Peaks {
-  const isTrial = shapes.every((shape) => shape === "tiny");
-  const [rounds, side, copy] = isTrial ? [1, SIDE / 8, COPY / 64] : [5, SIDE, COPY];
+export function measurePeaks(
+  options: Pick<BenchOptions, "device" | "gpu" | "threads" | "shapes" | "dtypes">,
+): Peaks {
+  const isTrial = options.shapes.every((shape) => shape === "tiny");
+  const rounds = isTrial ? 1 : 5;
+  const { side, copy } = isTrial ? TRIAL : options.gpu ? SIZES.gpu : SIZES.processor;
   const peaks: Peaks = { side, flops: { float32: 0 }, bytes: 0, products: {} };
-  using device = Device.open({ threads });
+  using device = openDevice(options);
   for (const dtype of ["float32", "bfloat16"] as const) {
+    // a large product in float32 is the slowest thing a GPU does
+    if (options.gpu && !options.dtypes.includes(dtype)) continue;
     const rate = productRate(device, dtype, side, rounds);
     if (rate === null) continue;
     peaks.products[dtype] = rate / 1e9;
@@ -41,7 +48,7 @@ function productRate(device: Device, dtype: NativeDtype, side: number, rounds: n
   try {
     native.fill(x, 0.5);
     native.fill(w, 0.25);
-    const seconds = best(rounds, () => native.linear(x, w, 0, 0, y, side, side, side));
+    const seconds = best(device, rounds, () => native.linear(x, w, 0, 0, y, side, side, side));
     return (2 * side ** 3) / seconds;
   } catch {
     return null;
@@ -55,22 +62,16 @@ function copyRate(device: Device, rounds: number, count: number): number {
   const source = native.alloc("float32", count);
   const target = native.alloc("float32", count);
   native.fill(source, 1);
-  const seconds = best(rounds, () => native.copy(target, 0, source, 0, count));
+  const seconds = best(device, rounds, () => native.copy(target, 0, source, 0, count));
   native.free(source);
   native.free(target);
   return (2 * 4 * count) / seconds;
 }
 
-/** Shortest of `rounds` runs, after one that does not count. */
-function best(rounds: number, work: () => void): number {
-  work();
-  let shortest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < rounds; i++) {
-    const begun = performance.now();
-    work();
-    shortest = Math.min(shortest, (performance.now() - begun) / 1000);
-  }
-  return shortest;
+/** Shortest of `rounds` runs, after those that do not count. */
+function best(device: Device, rounds: number, work: () => void): number {
+  const seconds = new CallTimer(device).prepare(work);
+  return Math.min(...Array.from({ length: rounds }, seconds));
 }
 
 /** The better of two measurements, one before and one after the work, of which a neighbour may have disturbed either. */

@@ -7,9 +7,6 @@ import { allocatorEnvironment, type Python, startPeer } from "./peer.js";
 /** Steps that are not timed: memory is first touched, kernels are prepared. */
 export const WARM_UP = 2;
 
-/** all linear layers of GPT-NeoX's blocks, as in peft */
-export const LORA_TARGETS = ["query_key_value", "dense", "dense_h_to_4h", "dense_4h_to_h"];
-
 export class Side {
   /** "ours", "PyTorch" or "TRL" */
   readonly who: string;
@@ -55,7 +52,7 @@ export function ourSide(work: Work): Side {
   return new Side("ours", new Participant("ours", process.execPath, [worker]), work);
 }
 
-/** TRL as it comes, with the allocator as it comes. */
+/** TRL as it comes, with the allocator as it comes; in micro-batches where the work says so. */
 export function trlSide(python: Python, work: Work): Side {
   return new Side("TRL", startPeer("TRL", python, "trl_step.py", {}), work);
 }

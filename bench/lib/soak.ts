@@ -25,6 +25,7 @@ export interface SoakResult {
 export async function soak(
   steps: number,
   dtype: Work["dtype"] = "float32",
+  device = "auto",
   shape: ShapeName = "tiny",
 ): Promise<SoakResult> {
   return await withTemporaryFolder(async (folder) => {
@@ -34,10 +35,11 @@ export async function soak(
     const engine = stepEngine(
       {
         ...{ kind: "mix", dtype, model, rows: "", batch: 4, threads: 0, beta: 0.1, lr: 1e-4, lora: null },
+        ...{ device, tokens: 2048 },
       },
       rows,
     );
-    const device: number[] = [];
+    const held: number[] = [];
     const buffers: number[] = [];
     const rss: number[] = [];
     const seconds: number[] = [];
@@ -46,12 +48,12 @@ export async function soak(
       engine.step(i);
       seconds.push((performance.now() - begun) / 1000);
       const { liveBytes, cachedBytes, workspaceBytes, liveBuffers } = engine.device.memory();
-      device.push(liveBytes + cachedBytes + workspaceBytes);
+      held.push(liveBytes + cachedBytes + workspaceBytes);
       buffers.push(liveBuffers);
       rss.push(process.memoryUsage.rss());
     }
     engine.close();
-    return soakResult({ device, buffers, rss, seconds });
+    return soakResult({ device: held, buffers, rss, seconds });
   });
 }
 

@@ -8,6 +8,7 @@ import {
   type ParameterOptions,
   scope,
   sequenceSums,
+  settler,
   Tensor,
 } from "@outright/tensor";
 import { AdamW, rowLogprobs, runDpoBatch, runSftBatch } from "@outright/trainer";
@@ -23,7 +24,6 @@ export interface StepEngine {
   close(): void;
 }
 
-const TOKENS_PER_MICRO_BATCH = 2048;
 /** Weights of SFT and DPO in the Mix loss. */
 const LAMBDA = 0.5;
 
@@ -32,9 +32,9 @@ export function stepEngine(
   rows: Pick<Rows, "sft" | "dpo">,
   wrap?: (native: NativeDevice) => NativeDevice,
 ): StepEngine {
-  const { batch, beta, lr, kind } = work;
-  const device = Device.open({ threads: work.threads }, wrap);
-  const model = loadModel(device, work);
+  const { batch, beta, lr, kind, tokens } = work;
+  const device = Device.open({ backend: work.device, threads: work.threads }, wrap);
+  const model = modelOf(device, work);
   const optimizer = new AdamW(trainableParameters(model), {
     name: "adamw",
     lr,
@@ -47,8 +47,8 @@ export function stepEngine(
   const batches = Math.max(1, Math.floor(rows.sft.length / batch));
   const part = <T>(list: readonly T[], index: number) =>
     list.slice((index % batches) * batch, ((index % batches) + 1) * batch);
-  const reference = kind === "sft" ? new Float64Array(0) : pairLogprobs(model, rows.dpo);
-  const options = (weight: number) => ({ weight, train: true, tokensPerMicroBatch: TOKENS_PER_MICRO_BATCH });
+  const reference = kind === "sft" ? new Float64Array(0) : pairLogprobs(model, rows.dpo, tokens);
+  const options = (weight: number) => ({ weight, train: true, tokensPerMicroBatch: tokens });
   const sft = (index: number, weight: number) =>
     runSftBatch(model, part(rows.sft, index), "token-mean", options(weight)).loss;
   const dpo = (index: number, weight: number) => {
@@ -56,6 +56,7 @@ export function stepEngine(
     const cached = reference.subarray(from, from + 2 * batch);
     return runDpoBatch(model, part(rows.dpo, index), cached, beta, options(weight)).loss;
   };
+  const settle = settler(device.native);
   const losses = {
     sft: (index: number) => sft(index, 1),
     dpo: (index: number) => dpo(index, 1),
@@ -64,11 +65,12 @@ export function stepEngine(
   return {
     device,
     model,
-    description: `${device.info.backend}, ${device.info.matmul}, ${device.info.threads} threads`,
+    description: `${device.info.backend}, ${device.info.matmul}${device.info.kind === "cpu" ? `, ${device.info.threads} threads` : ""}`,
     step(index) {
       optimizer.zeroGradients();
       const loss = losses[kind](index);
       optimizer.update(lr, optimizer.gradientNorm());
+      settle();
       return loss;
     },
     close() {
@@ -80,27 +82,35 @@ export function stepEngine(
 }
 
 /** Σ log π of both answers of each pair under the model as it is, as the trainer's reference cache holds them. */
-export function pairLogprobs(model: LanguageModel, pairs: readonly PairExample[]): Float64Array {
+export function pairLogprobs(
+  model: LanguageModel,
+  pairs: readonly PairExample[],
+  tokens = 2048,
+): Float64Array {
   return Float64Array.from(
-    packPairs(pairs, TOKENS_PER_MICRO_BATCH, { sharedPrompt: true }).flatMap((row) => [
+    packPairs(pairs, tokens, { sharedPrompt: true }).flatMap((row) => [
       ...scope(() => sequenceSums(rowLogprobs(model, row), Tensor.from(model.device, row.sequenceOffsets))),
     ]),
   );
 }
 
-function loadModel(device: Device, work: Work): LanguageModel {
-  const directory = openModelDirectory(work.model);
+/** A model of a directory with weights. */
+export function loadModel(device: Device, folder: string, options: ParameterOptions): LanguageModel {
+  const directory = openModelDirectory(folder);
   try {
-    if (directory.weights === null) throw new Error(`${work.model}: there are no weights`);
-    const options: ParameterOptions = { dtype: work.dtype, trainable: work.lora === null };
-    const model = createModel(device, directory.config, { from: directory.weights }, options);
-    model.recompute = work.recompute ?? "none";
-    if (work.lora !== null) {
-      const random = { random: (stream: string) => counterRandom(7, stream) };
-      addLora(model, { ...work.lora, dropout: 0 }, random, { trainable: true });
-    }
-    return model;
+    if (directory.weights === null) throw new Error(`${folder}: there are no weights`);
+    return createModel(device, directory.config, { from: directory.weights }, options);
   } finally {
     directory.weights?.close();
   }
+}
+
+function modelOf(device: Device, work: Work): LanguageModel {
+  const model = loadModel(device, work.model, { dtype: work.dtype, trainable: work.lora === null });
+  model.recompute = work.recompute ?? "none";
+  if (work.lora !== null) {
+    const random = { random: (stream: string) => counterRandom(7, stream) };
+    addLora(model, { ...work.lora, dropout: 0 }, random, { trainable: true });
+  }
+  return model;
 }

@@ -4,7 +4,7 @@ Reads its work and requests as JSON lines and answers each with one, as workers/
 fast: one padded batch a step (or micro-batches of examples sorted by length), padding on the right so that causal
 attention needs no mask and scaled-dot-product attention takes its fastest kernel, only scored positions through the
 head, chosen and rejected answers in one forward pass, reference log-probs computed once, fused AdamW, gradients set
-to none. The allocator is chosen by the environment that starts it (lib/peer.ts).
+to none, one wait for a GPU in each micro-batch at most. The allocator is chosen by the environment that starts it (lib/peer.ts).
 """
 
 import json
@@ -37,11 +37,14 @@ class Loop:
         import transformers
 
         self.torch, self.work = torch, work
+        self.device = torch.device("cuda" if work["device"].startswith("cuda") else "cpu")
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise ImportError("this torch finds no GPU")
         torch.set_num_threads(work["threads"] or os.cpu_count())
         torch.manual_seed(0)
         model = transformers.AutoModelForCausalLM.from_pretrained(
             work["model"], dtype=torch.float32, attn_implementation="sdpa"
-        )
+        ).to(self.device)
         model.train()
         if work.get("lora"):
             import peft
@@ -66,11 +69,19 @@ class Loop:
         self.sft, self.dpo = rows["sft"], rows["dpo"]
         self.batches = max(1, len(self.sft) // work["batch"])
         self.reference = [] if work["kind"] == "sft" else self.pair_logprobs()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
         allocator = os.path.basename(os.environ.get("LD_PRELOAD", "")) or os.environ.get("BENCH_ALLOCATOR", "malloc as it is")
         self.description = (
-            f"torch {torch.__version__}, transformers {transformers.__version__}, {torch.get_num_threads()} threads, "
+            f"torch {torch.__version__}, transformers {transformers.__version__}, {self.place()}, "
             f"{update}, {allocator}, micro-batches of {work['micro'] or work['batch']}"
         )
+
+    def place(self):
+        if self.device.type == "cuda":
+            return self.torch.cuda.get_device_name(self.device)
+        return f"{self.torch.get_num_threads()} threads"
 
     def token_logprobs(self, sequences):
         """Log-probs in float32 of the answers of (context, answer) sequences, end to end, and their lengths."""
@@ -85,10 +96,11 @@ class Loop:
             scored.append(torch.arange(first, first + len(reply)))
             targets += reply
         bf16 = self.work["dtype"] == "bfloat16"
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+        ids, scored, targets = (x.to(self.device) for x in (ids, torch.cat(scored), torch.tensor(targets)))
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=bf16):
             hidden = self.core.base_model(input_ids=ids, use_cache=False).last_hidden_state
-            logits = self.core.get_output_embeddings()(hidden.reshape(-1, hidden.shape[-1])[torch.cat(scored)])
-        logprobs = -torch.nn.functional.cross_entropy(logits.float(), torch.tensor(targets), reduction="none")
+            logits = self.core.get_output_embeddings()(hidden.reshape(-1, hidden.shape[-1])[scored])
+        logprobs = -torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
         return logprobs, [len(reply) for _, reply in sequences]
 
     def pair_sums(self, pairs):
@@ -130,7 +142,7 @@ class Loop:
         longest = lambda i: len(rows[i]["prompt"]) + max(len(rows[i]["chosen"]), len(rows[i]["rejected"]))
         for part in self.micro_batches(indices, longest):
             chosen, rejected = self.pair_sums([rows[i] for i in part])
-            reference = torch.tensor([self.reference[i] for i in part])
+            reference = torch.tensor([self.reference[i] for i in part], device=self.device)
             margin = self.work["beta"] * ((chosen - reference[:, 0]) - (rejected - reference[:, 1]))
             mean = -torch.nn.functional.logsigmoid(margin).sum() / len(indices)
             (weight * mean).backward()
@@ -146,7 +158,15 @@ class Loop:
             loss = self.run_sft(index, 1.0) if kind == "sft" else self.run_dpo(index, 1.0)
         self.torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
         self.optimizer.step()
+        if self.device.type == "cuda":
+            self.torch.cuda.synchronize()
         return loss
+
+    def end(self):
+        reply = dict(peakRssBytes=peak_rss_bytes())
+        if self.device.type == "cuda":
+            reply["devicePeakBytes"] = self.torch.cuda.max_memory_allocated(self.device)
+        return reply
 
 
 def main():
@@ -165,7 +185,7 @@ def main():
             loss = loop.step(request["step"])
             answer(seconds=time.perf_counter() - begun, loss=loss)
         else:
-            answer(peakRssBytes=peak_rss_bytes())
+            answer(**loop.end())
 
 
 main()

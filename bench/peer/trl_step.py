@@ -44,16 +44,21 @@ def run(work):
     import transformers
     import trl
 
+    on_gpu = work["device"].startswith("cuda")
+    if on_gpu and not torch.cuda.is_available():
+        raise ImportError("this torch finds no GPU")
     torch.set_num_threads(work["threads"] or os.cpu_count())
+    micro = work.get("micro") or work["batch"]
     with open(work["rows"]) as file:
         rows = json.load(file)
     config = transformers.AutoConfig.from_pretrained(work["model"])
     settings = dict(
         output_dir=os.path.join(os.path.dirname(work["rows"]), "trl"),
-        per_device_train_batch_size=work["batch"],
+        per_device_train_batch_size=micro,
+        gradient_accumulation_steps=work["batch"] // micro,
         learning_rate=work["lr"],
         max_steps=10**6,
-        use_cpu=True,
+        use_cpu=not on_gpu,
         bf16=work["dtype"] == "bfloat16",
         save_strategy="no",
         logging_strategy="no",
@@ -71,14 +76,14 @@ def run(work):
         ]
 
     class InOrder(Trainer):
-        loss = float("nan")
+        losses = []
 
         def _get_train_sampler(self, *_):
             return torch.utils.data.SequentialSampler(self.train_dataset)
 
         def training_step(self, *arguments, **more):
             result = super().training_step(*arguments, **more)
-            self.loss = result.item()
+            self.losses.append(result.detach())
             return result
 
     class Turns(transformers.TrainerCallback):
@@ -87,12 +92,20 @@ def run(work):
         def on_step_begin(self, *_, **__):
             line = requests.readline()
             if not line or "end" in json.loads(line):
-                answer(peakRssBytes=peak_rss_bytes())
+                reply = dict(peakRssBytes=peak_rss_bytes())
+                if on_gpu:
+                    reply["devicePeakBytes"] = torch.cuda.max_memory_allocated()
+                answer(**reply)
                 os._exit(0)
+            trainer.losses.clear()
             self.begun = time.perf_counter()
 
         def on_step_end(self, *_, **__):
-            answer(seconds=time.perf_counter() - self.begun, loss=trainer.loss)
+            # the trainer divides each part's loss by the number of parts
+            loss = sum(part.item() for part in trainer.losses)
+            if on_gpu:
+                torch.cuda.synchronize()
+            answer(seconds=time.perf_counter() - self.begun, loss=loss)
 
     model = transformers.AutoModelForCausalLM.from_pretrained(work["model"], dtype=torch.float32)
     trainer = InOrder(
@@ -102,7 +115,10 @@ def run(work):
         processing_class=make_tokenizer(config.vocab_size),
         callbacks=[Turns()],
     )
-    answer(**{"with": f"TRL {trl.__version__}, torch {torch.__version__}, its defaults, {torch.get_num_threads()} threads"})
+    place = torch.cuda.get_device_name() if on_gpu else f"{torch.get_num_threads()} threads"
+    if micro != work["batch"]:
+        place += f", micro-batches of {micro}"
+    answer(**{"with": f"TRL {trl.__version__}, torch {torch.__version__}, its defaults, {place}"})
     trainer.train()
 
 

@@ -3,7 +3,7 @@
 import { counterRandom } from "@outright/data";
 import { generateByRecomputing, generateIds } from "@outright/eval";
 import { createModel } from "@outright/models";
-import { Device } from "@outright/tensor";
+import { openDevice } from "@outright/trainer";
 import { SHAPES } from "../lib/shapes.js";
 import { summarise } from "../lib/stats.js";
 import { Report, type Suite } from "../lib/suite.js";
@@ -23,7 +23,7 @@ export const generateSuite: Suite = async ({ options, say }) => {
   ].join(" ");
   for (const shape of options.shapes) {
     for (const dtype of options.dtypes) {
-      using device = Device.open({ threads: options.threads });
+      using device = openDevice(options);
       const config = SHAPES[shape];
       const random = (stream: string) => counterRandom(7, stream);
       const model = createModel(device, config, { random }, { dtype, trainable: false });

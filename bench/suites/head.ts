@@ -2,123 +2,146 @@
  * The log-prob head alone: forward and backward, with its logits computed again in the backward pass and with as many
  * of them kept as a budget allows, a trained and a frozen head.
  */
-import { packSft } from "@outright/data";
-import { Device, type NativeDevice, Profile } from "@outright/tensor";
-import type { Dtype } from "../lib/options.js";
-import { better, describePeaks, measurePeaks } from "../lib/peaks.js";
+import { counterRandom } from "@outright/data";
+import type { Device, NativeDevice } from "@outright/tensor";
+import { openDevice } from "@outright/trainer";
+import { gpuGoals } from "../lib/goals.js";
+import { trainingRow } from "../lib/op-cases.js";
+import type { BenchOptions, Dtype } from "../lib/options.js";
+import { better, describePeaks, measurePeaks, type Peaks } from "../lib/peaks.js";
 import { rateFacts } from "../lib/rates.js";
 import { dataFolder, loadRows } from "../lib/rows.js";
-import { SHAPES } from "../lib/shapes.js";
-import { summarise } from "../lib/stats.js";
+import { SHAPES, type ShapeName } from "../lib/shapes.js";
+import { single, summarise } from "../lib/stats.js";
 import { Report, type Suite } from "../lib/suite.js";
+import { CallTimer } from "../lib/timing.js";
 
 /** so much that all logits fit */
 const BUDGET = 2 ** 31;
 const MIB = 2 ** 20;
 
-interface Variant {
-  name: string;
+interface Settings {
   dtype: Dtype;
-  forward: () => void;
-  backward: () => void;
-  device: Device;
-  profile: Profile;
-  workspaceBytes: number;
-  cacheBytes: number;
-  seconds: { forward: number[]; backward: number[] };
-  work: { flops: number; bytes: number };
+  trained: boolean;
+  budget: number;
 }
 
-export const headSuite: Suite = async ({ options, say }) => {
+interface Variant extends Settings {
+  name: string;
+  device: Device;
+  forward: () => number;
+  backward: () => number;
+  /** promised */
+  workspaceBytes: number;
+  /** seen */
+  used: number;
+  /** of all logits */
+  kept: number;
+  cacheBytes: number;
+  sizes: { N: number; D: number; V: number };
+  seconds: { forward: number[]; backward: number[] };
+}
+
+export const headSuite: Suite = async (context) => {
+  const { options, say } = context;
   const report = new Report("head", say);
-  const { threads, steps } = options;
   const before = measurePeaks(options);
   const done: Variant[] = [];
   for (const shape of options.shapes) {
-    const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
-    const row = packSft(rows.sft.slice(0, 8), Number.MAX_SAFE_INTEGER)[0];
-    if (row === undefined) throw new Error("there are no rows");
-    const { hidden_size: D, vocab_size: V } = SHAPES[shape];
+    const targets = await targetsOf(shape, options);
     const variants: Variant[] = [];
-    for (const dtype of options.dtypes) {
-      for (const trained of [true, false]) {
-        for (const budget of [0, BUDGET]) {
-          const kept = budget > 0 ? "logits kept" : "logits computed again";
-          const name = `${shape} ${dtype} ${trained ? "trained" : "frozen"}, ${kept}`;
-          const profile = new Profile();
-          const device = Device.open({ threads }, profile.wrap);
-          try {
-            const variant = head(device.native, dtype, row.targets, D, V, trained, budget);
-            if (variant === null) {
-              report.skip(name, "this backend keeps no logits");
-              device.close();
-              continue;
-            }
-            variant.forward(); // the first calls are not timed
-            variant.backward();
-            const empty = { seconds: { forward: [], backward: [] }, work: { flops: 0, bytes: 0 } };
-            variants.push({ ...variant, ...empty, name, dtype, device, profile });
-          } catch (error) {
-            device.close();
-            if (dtype === "float32" && budget === 0) throw error;
-            report.skip(name, (error as Error).message);
-          }
-        }
-      }
+    for (const settings of settingsOf(options)) {
+      const variant = openVariant(shape, targets, settings, options, report);
+      if (variant === null) continue;
+      variants.push(variant);
+      if (!options.gpu) continue;
+      // a GPU is this process's alone, and its memory would not hold all of them
+      for (let i = 0; i < options.steps; i++) runOnce(variant);
+      variant.device.close();
     }
-    for (let i = 0; i < steps; i++) for (const variant of variants) runOnce(variant);
-    for (const { device } of variants) device.close();
+    if (!options.gpu) {
+      for (let i = 0; i < options.steps; i++) for (const variant of variants) runOnce(variant);
+      for (const { device } of variants) device.close();
+    }
     done.push(...variants);
-    say(`${shape}: ${variants.length} variants, N = ${row.targets.length}, D = ${D}, V = ${V}`);
+    const { hidden_size: D, vocab_size: V } = SHAPES[shape];
+    say(`${shape}: ${variants.length} variants, N = ${targets.length}, D = ${D}, V = ${V}`);
   }
   const peaks = better(before, measurePeaks(options));
-  for (const { name, dtype, seconds, work, workspaceBytes, cacheBytes } of done) {
-    const both = summarise(seconds.forward.map((time, i) => 1000 * (time + (seconds.backward[i] as number))));
-    report.add({
-      name,
-      unit: "ms",
-      better: "lower",
-      value: both,
-      facts: {
-        "forward, ms": 1000 * summarise(seconds.forward).median,
-        "backward, ms": 1000 * summarise(seconds.backward).median,
-        ...rateFacts({ seconds: both.median / 1000, ...work }, peaks, dtype),
-        "workspace at most, MiB": workspaceBytes / MIB,
-        "kept logits, MiB": cacheBytes / MIB,
-      },
-    });
-  }
+  for (const variant of done) addEntries(report, variant, peaks, options);
   report.about = [
-    "Forward and backward of the log-prob head on the loss tokens of eight alpaca rows. Operations: 2NDV forward; backward 2NDV for dh, 2NDV for dw",
-    "where the head trains, and 2NDV more where logits are computed again.",
+    `Forward and backward of the log-prob head on ${options.gpu ? `${options.tokens / 2} tokens` : "the loss tokens of eight alpaca rows"}. Operations: 2NDV forward;`,
+    "backward 2NDV for dh, 2NDV for dw where the head trains, and 2NDV more where logits are computed again.",
     describePeaks(peaks),
   ].join(" ");
   return report.finish();
 };
 
-function runOnce({ profile, forward, backward, seconds, work }: Variant): void {
-  profile.reset();
-  forward();
-  backward();
-  const totals = profile.totals();
-  const of = (operation: string) => totals.find((total) => total.operation === operation)?.seconds as number;
-  seconds.forward.push(of("logprobHead"));
-  seconds.backward.push(of("logprobHeadBackward"));
-  work.flops = totals.reduce((sum, { flops }) => sum + flops, 0);
-  work.bytes = totals.reduce((sum, { bytes }) => sum + bytes, 0);
+function settingsOf({ dtypes }: BenchOptions): Settings[] {
+  return dtypes.flatMap((dtype) =>
+    [true, false].flatMap((trained) => [0, BUDGET].map((budget) => ({ dtype, trained, budget }))),
+  );
 }
 
-/** null where logits are to be kept and cannot be. */
-function head(
-  native: NativeDevice,
-  dtype: Dtype,
+/** Eight alpaca rows' on a processor; on a GPU half a micro-batch of any. */
+async function targetsOf(shape: ShapeName, options: BenchOptions): Promise<Int32Array> {
+  const { vocab_size: V } = SHAPES[shape];
+  if (!options.gpu) return trainingRow(await loadRows(96, dataFolder(options.data), V)).targets;
+  const uniform = counterRandom(1, "bench targets");
+  return Int32Array.from({ length: options.tokens / 2 }, (_, n) => Math.floor(V * uniform(n)));
+}
+
+/** null, told as skipped, where this backend cannot. */
+function openVariant(
+  shape: ShapeName,
   targets: Int32Array,
-  D: number,
-  V: number,
-  trained: boolean,
-  budget: number,
-): Pick<Variant, "forward" | "backward" | "workspaceBytes" | "cacheBytes"> | null {
-  const N = targets.length;
+  settings: Settings,
+  options: BenchOptions,
+  report: Report,
+): Variant | null {
+  const { dtype, trained, budget } = settings;
+  const how = budget > 0 ? "logits kept" : "logits computed again";
+  const name = `${shape} ${dtype} ${trained ? "trained" : "frozen"}, ${how}`;
+  const device = openDevice(options);
+  try {
+    const { hidden_size: D, vocab_size: V } = SHAPES[shape];
+    const sizes = { N: targets.length, D, V };
+    const head = headCalls(device.native, settings, targets, sizes);
+    if (head === null) {
+      report.skip(name, "this backend keeps no logits");
+      device.close();
+      return null;
+    }
+    const timer = new CallTimer(device);
+    const [forward, backward] = [timer.prepare(head.forward), timer.prepare(head.backward)];
+    return {
+      ...settings,
+      ...head,
+      name,
+      device,
+      sizes,
+      ...{ forward, backward, used: device.memory().workspaceBytes },
+      seconds: { forward: [], backward: [] },
+    };
+  } catch (error) {
+    device.close();
+    if (dtype === options.dtypes[0] && budget === 0) throw error;
+    report.skip(name, (error as Error).message);
+    return null;
+  }
+}
+
+function runOnce({ forward, backward, seconds }: Variant): void {
+  seconds.forward.push(forward());
+  seconds.backward.push(backward());
+}
+
+function headCalls(
+  native: NativeDevice,
+  { dtype, trained, budget }: Settings,
+  targets: Int32Array,
+  { N, D, V }: Variant["sizes"],
+) {
   const made = (of: Dtype, count: number, value: number) => {
     const handle = native.alloc(of, count);
     native.fill(handle, value);
@@ -137,6 +160,50 @@ function head(
     forward: () => native.logprobHead(h, w, ids, logp, lse, cache, N, D, V),
     backward: () => native.logprobHeadBackward(h, w, ids, lse, logp, g, cache, dh, dw, N, D, V, false),
     workspaceBytes: native.headWorkspaceBytes(dtype, N, D, V),
+    kept: Math.min(1, count / (N * V)),
     cacheBytes: count * (dtype === "float32" ? 4 : 2),
   };
+}
+
+function addEntries(report: Report, variant: Variant, peaks: Peaks, options: BenchOptions): void {
+  const { name, dtype, trained, seconds, sizes, kept, cacheBytes } = variant;
+  const product = 2 * sizes.N * sizes.D * sizes.V;
+  const flops = { forward: product, backward: product * (1 + (trained ? 1 : 0) + (1 - kept)) };
+  const both = seconds.forward.map((time, i) => time + (seconds.backward[i] as number));
+  const total = summarise(both.map((time) => 1000 * time));
+  report.add({
+    name,
+    unit: "ms",
+    better: "lower",
+    value: total,
+    facts: {
+      "forward, ms": 1000 * summarise(seconds.forward).median,
+      "backward, ms": 1000 * summarise(seconds.backward).median,
+      ...rateFacts({ seconds: total.median / 1000, flops: flops.forward + flops.backward, bytes: 0 }, peaks, dtype),
+      "workspace at most, MiB": variant.workspaceBytes / MIB,
+      "kept logits, MiB": cacheBytes / MIB,
+    },
+  });
+  if (!options.gpu) return;
+  const measured = trained && kept === 0 && dtype === "bfloat16" && sizes.D === 4096;
+  const { headForward, headBackward, headMemory } = measured ? gpuGoals(options) : {};
+  for (const [pass, goal] of [
+    ["forward", headForward],
+    ["backward", headBackward],
+  ] as const) {
+    report.add({
+      name: `${name}, ${pass}`,
+      unit: "TFLOP/s",
+      better: "higher",
+      value: summarise(seconds[pass].map((time) => flops[pass] / time / 1e12)),
+      ...(goal === undefined ? {} : { goal }),
+    });
+  }
+  report.add({
+    name: `${name}, memory`,
+    unit: "MiB beside arguments",
+    better: "lower",
+    value: single(variant.used / MIB),
+    ...(headMemory === undefined ? {} : { goal: headMemory }),
+  });
 }

@@ -6,15 +6,14 @@ import { promisify } from "node:util";
 import { writeModel } from "../lib/model-directory.js";
 import type { Work } from "../lib/participant.js";
 import { dataFolder, loadRows, toFile } from "../lib/rows.js";
-import { SHAPES } from "../lib/shapes.js";
-import { LORA_TARGETS, ourSide } from "../lib/side.js";
+import { loraTargets, SHAPES, type ShapeName } from "../lib/shapes.js";
+import { ourSide } from "../lib/side.js";
 import type { SoakResult } from "../lib/soak.js";
 import { single } from "../lib/stats.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
 
 const MIB = 2 ** 20;
-const BATCH = 8;
 const STEPS = 4;
 /** soak steps for each of `--steps`: 2,000 with its default */
 const SOAK = 200;
@@ -23,7 +22,7 @@ export const memorySuite: Suite = async (context) => {
   const { options, say } = context;
   const report = new Report("memory", say);
   report.about = [
-    `Peak resident memory of a process that makes ${STEPS} steps on ${BATCH} examples and/or pairs and nothing else, and of the engine's tensors in it.`,
+    `Peak resident memory of a process that makes ${STEPS} steps on ${options.batch} examples and/or pairs and nothing else, and of the engine's tensors in it.`,
     `Soak: ${SOAK * options.steps} Mix steps of a tiny model in a process of its own; growth is over the second half of them.`,
   ].join(" ");
   for (const shape of options.shapes) {
@@ -34,11 +33,11 @@ export const memorySuite: Suite = async (context) => {
       writeFileSync(join(folder, "rows.json"), JSON.stringify(toFile(rows)));
       for (const kind of options.kinds) {
         for (const dtype of options.dtypes) {
-          for (const [how, settings] of variants(options.lora)) {
+          for (const [how, settings] of variants(options.lora, shape)) {
             const name = `${shape} ${kind} ${dtype}${how}`;
             await measure(report, name, {
-              ...{ kind, dtype, model, rows: join(folder, "rows.json"), batch: BATCH, beta: 0.1, lr: 1e-5 },
-              ...{ threads: options.threads, ...settings },
+              ...{ kind, dtype, model, rows: join(folder, "rows.json"), batch: options.batch, beta: 0.1, lr: 1e-5 },
+              ...{ threads: options.threads, device: options.device, tokens: options.tokens, ...settings },
             });
           }
         }
@@ -50,13 +49,13 @@ export const memorySuite: Suite = async (context) => {
   return report.finish();
 };
 
-function variants(lora: number): [string, Pick<Work, "lora" | "recompute">][] {
+function variants(lora: number, shape: ShapeName): [string, Pick<Work, "lora" | "recompute">][] {
   const rank = lora > 0 ? lora : 8;
   return [
     ["", { lora: null }],
     [", recompute: attention", { lora: null, recompute: "attention" }],
     [", recompute: block", { lora: null, recompute: "block" }],
-    [`, LoRA rank ${rank}`, { lora: { rank, alpha: rank, targets: LORA_TARGETS } }],
+    [`, LoRA rank ${rank}`, { lora: { rank, alpha: rank, targets: loraTargets(shape) } }],
   ];
 }
 
@@ -86,7 +85,7 @@ async function soakEntries({ options }: Context, report: Report, dtype: string):
   const worker = join(import.meta.dirname, "../workers/soak.js");
   let result: SoakResult;
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [worker, String(steps), dtype]);
+    const { stdout } = await promisify(execFile)(process.execPath, [worker, String(steps), dtype, options.device]);
     result = JSON.parse(stdout) as SoakResult;
   } catch (error) {
     if (dtype === "float32") throw error;

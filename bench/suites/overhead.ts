@@ -1,6 +1,6 @@
 /** What each policy costs beyond Sequential, at equal tokens. */
 import type { PolicyConfig } from "@outright/policies";
-import { Device } from "@outright/tensor";
+import { openDevice } from "@outright/trainer";
 import { OverheadPair, type PairStep } from "../lib/overhead-pair.js";
 import type { Entry } from "../lib/results.js";
 import { dataFolder, loadRows } from "../lib/rows.js";
@@ -22,7 +22,6 @@ const POLICIES: readonly { name: string; policy: PolicyConfig; atMost?: number }
 
 export const overheadSuite: Suite = async ({ options, say }) => {
   const report = new Report("overhead", say);
-  const { threads } = options;
   const steps = 10 * options.steps;
   for (const shape of options.shapes) {
     const rows = await loadRows(96, dataFolder(options.data), SHAPES[shape].vocab_size);
@@ -32,7 +31,7 @@ export const overheadSuite: Suite = async ({ options, say }) => {
       "Overhead: the policy's time over the twin's, less 1; medians of the step-wise ratio, apart for steps with and without extra forward",
       `passes, weighted by the twin's time in them. f* are set so that both gaps start alike. Rows: ${rows.source}.`,
     ].join(" ");
-    using device = Device.open({ threads });
+    using device = openDevice(options);
     const settings = { device, shape: SHAPES[shape], rows, batch: BATCH, steps };
     const pairs = POLICIES.map((one) => ({
       ...one,

@@ -14,11 +14,9 @@ import { stepEngine } from "../lib/step-engine.js";
 import { Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
 
-const BATCH = 8;
-
 export const stepProfile: Suite = async ({ options, say }) => {
   const report = new Report("step-profile", say);
-  const { threads, steps } = options;
+  const { batch, device, threads, tokens, steps } = options;
   const before = measurePeaks(options);
   const measured: (() => void)[] = [];
   let peaks = before;
@@ -32,7 +30,7 @@ export const stepProfile: Suite = async ({ options, say }) => {
         for (const dtype of options.dtypes) {
           const name = `${shape} ${kind} ${dtype}`;
           const profile = new Profile();
-          const work = { kind, dtype, model, batch: BATCH, threads, beta: 0.1, lr: 1e-5, lora: null };
+          const work = { kind, dtype, model, batch, device, threads, tokens, beta: 0.1, lr: 1e-5, lora: null };
           try {
             const engine = stepEngine({ ...work, rows: join(folder, "rows.json") }, rows, profile.wrap);
             for (let i = 0; i < WARM_UP; i++) engine.step(i);
@@ -45,7 +43,7 @@ export const stepProfile: Suite = async ({ options, say }) => {
             measured.push(() => addProfile(report, name, totals, seconds, steps, peaks, dtype));
             say(`${name}: ${((1000 * seconds) / steps).toFixed(0)} ms a step`);
           } catch (error) {
-            if (dtype === "float32") throw error;
+            if (dtype === options.dtypes[0]) throw error;
             report.skip(name, (error as Error).message);
           }
         }
@@ -55,7 +53,7 @@ export const stepProfile: Suite = async ({ options, say }) => {
   peaks = better(before, measurePeaks(options));
   for (const add of measured) add();
   report.about = [
-    `Native calls of ${steps} training steps on ${BATCH} examples and/or pairs, per step. Operations and bytes are the least that an operation`,
+    `Native calls of ${steps} training steps on ${batch} examples and/or pairs, per step. Operations and bytes are the least that an operation`,
     "needs (packages/tensor/src/profile/costs.ts); rates are those by the time it took. The rest is time outside native calls.",
     describePeaks(peaks),
   ].join(" ");

@@ -4,22 +4,24 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { memoryGoal, speedGoal } from "../lib/goals.js";
+import { gpuGoals, memoryGoal, speedGoal } from "../lib/goals.js";
+import { dataSheetPeak } from "../lib/gpu-peaks.js";
+import { leastRows, stepFlops } from "../lib/mfu.js";
 import { writeModel } from "../lib/model-directory.js";
-import type { Kind } from "../lib/options.js";
+import type { BenchOptions, Kind } from "../lib/options.js";
 import type { Work } from "../lib/participant.js";
+import { describePeaks, measurePeaks } from "../lib/peaks.js";
 import { findPython, type Python } from "../lib/peer.js";
 import { dataFolder, loadRows, type Rows, toFile, usefulTokens } from "../lib/rows.js";
-import { SHAPES, type ShapeName } from "../lib/shapes.js";
-import { LORA_TARGETS, ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
+import { loraTargets, SHAPES, type ShapeName } from "../lib/shapes.js";
+import { ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
 import { single, summarise } from "../lib/stats.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
 import { stepProfile } from "./step-profile.js";
 
-const BATCH = 8;
-/** more steps than these rows serve see them again */
-const ROWS = 96;
+/** More steps than these see rows again. */
+const BATCHES = 12;
 const MIB = 2 ** 20;
 
 export const stepSuite: Suite = async (context) => {
@@ -28,16 +30,18 @@ export const stepSuite: Suite = async (context) => {
   const report = new Report("step", context.say);
   const python = peerPython(context, report);
   const folder = dataFolder(options.data);
+  const peak = peakOf(options);
   for (const shape of options.shapes) {
-    const rows = await loadRows(ROWS, folder, SHAPES[shape].vocab_size);
-    report.about = about(rows);
+    const rows = await loadRows(BATCHES * options.batch, folder, SHAPES[shape].vocab_size);
+    report.about = `${about(rows, options)} ${peak?.about ?? ""}`.trim();
     await withTemporaryFolder(async (work) => {
       const model = join(work, "model");
       writeModel(shape, model);
       writeFileSync(join(work, "rows.json"), JSON.stringify(toFile(rows)));
       for (const kind of options.kinds) {
-        await measure(context, report, shape, rows, python, {
-          ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), batch: BATCH, lora: null },
+        await measure({ context, report, shape, rows, python, peak }, {
+          ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), lora: null },
+          ...{ batch: options.batch, device: options.device, tokens: options.tokens },
           ...{ threads: options.threads, beta: 0.1, lr: 1e-5 },
         });
       }
@@ -46,15 +50,37 @@ export const stepSuite: Suite = async (context) => {
   return report.finish();
 };
 
-const about = (rows: Rows) =>
+const about = (rows: Rows, { batch, gpu, tokens }: BenchOptions) =>
   [
-    `A step is forward, backward, gradient norm, clip and AdamW on ${BATCH} examples, ${BATCH} pairs, or both (mix, λ = 0.5).`,
+    `A step is forward, backward, gradient norm, clip and AdamW on ${batch} examples, ${batch} pairs, or both (mix, λ = 0.5).`,
     "A useful token is one that is not padding, each answer counted with its prompt, for every side alike.",
     `Reference log-probs are cached on every side. Rows: ${rows.source}.`,
     "Sides take turns step by step; a ratio is the median over steps of two sides' rates on the same batch.",
-    "Peak RSS is of a process that does this work alone. Where PyTorch is fastest with the batch cut into smaller passes, memory is compared",
-    "with its fastest that does the same as ours, all examples in one pass, and with the other in a line of its own.",
+    gpu
+      ? `Ours takes at most ${tokens} tokens in one pass. Device memory is the largest sum of tensors and workspace of each side.`
+      : "Peak RSS is of a process that does this work alone. Where PyTorch is fastest with the batch cut into smaller passes, memory is compared with its fastest that does the same as ours, all examples in one pass, and with the other in a line of its own.",
   ].join(" ");
+
+interface Peak {
+  flops: number;
+  about: string;
+}
+
+/** What MFU is a share of, on a GPU. */
+function peakOf(options: BenchOptions): Peak | null {
+  if (!options.gpu) return null;
+  const formula =
+    "MFU: 6 operations a token and parameter of the linear layers (4 where they are frozen), the head on scored tokens alone, attention 12 C a head and visible pair, by time and peak";
+  const sheet = dataSheetPeak(options.gpuName);
+  if (sheet !== undefined)
+    return {
+      flops: sheet,
+      about: `${formula} (the data sheet's ${(sheet / 1e12).toFixed(0)} TFLOP/s in bfloat16).`,
+    };
+  const peaks = measurePeaks(options);
+  const flops = peaks.flops.bfloat16 ?? peaks.flops.float32;
+  return { flops, about: `${formula} (the largest rate of a product seen here). ${describePeaks(peaks)}` };
+}
 
 /** A Python with PyTorch; null, told as skipped, where none was named and none is found. */
 function peerPython({ options }: Context, report: Report): Python | null {
@@ -68,15 +94,19 @@ function peerPython({ options }: Context, report: Report): Python | null {
   }
 }
 
+interface Setting {
+  context: Context;
+  report: Report;
+  shape: ShapeName;
+  rows: Rows;
+  python: Python | null;
+  peak: Peak | null;
+}
+
 /** One shape and kind of step: all sides, in turns. */
-async function measure(
-  { options, say }: Context,
-  report: Report,
-  shape: ShapeName,
-  rows: Rows,
-  python: Python | null,
-  base: Work,
-): Promise<void> {
+async function measure(setting: Setting, base: Work): Promise<void> {
+  const { context, report, shape, python } = setting;
+  const { options, say } = context;
   const sides: Side[] = [];
   const onePassRss = new Map<Side, number>();
   const join = async (side: Side, name: string) => {
@@ -85,14 +115,14 @@ async function measure(
       sides.push(side);
     } catch (error) {
       side.participant.kill();
-      if (side.who === "ours" && side.dtype === "float32" && !side.lora) throw error; // what must work everywhere
+      if (side.who === "ours" && side.dtype === options.dtypes[0] && !side.lora && !options.gpu) throw error; // what must work everywhere
       report.skip(`${name} ${side.who}`, (error as Error).message);
     }
   };
   try {
     for (const lora of options.lora > 0 ? [0, options.lora] : [0]) {
       for (const dtype of options.dtypes) {
-        const adapters = lora > 0 ? { rank: lora, alpha: lora, targets: LORA_TARGETS } : null;
+        const adapters = lora > 0 ? { rank: lora, alpha: lora, targets: loraTargets(shape) } : null;
         const work = { ...base, dtype, lora: adapters };
         const name = label(shape, base.kind, work.dtype, lora > 0);
         await join(ourSide(work), name);
@@ -102,14 +132,16 @@ async function measure(
           sides.push(peer.side);
           if (peer.onePassRss !== null) onePassRss.set(peer.side, peer.onePassRss);
         }
-        if (options.trl && base.kind !== "mix" && lora === 0) await join(trlSide(python, work), name);
+        if (!options.trl || base.kind === "mix" || lora > 0) continue;
+        const micro = options.gpu ? { micro: options.micro[0] ?? 0 } : {};
+        await join(trlSide(python, { ...work, ...micro }), name);
       }
     }
     for (let step = 0; step < options.steps; step++) {
       for (const side of sides) await side.step(WARM_UP + step);
       say(`${shape} ${base.kind}: ${step + 1} of ${options.steps} steps`);
     }
-    await addEntries(report, shape, base.kind, sides, onePassRss, rows, options.steps);
+    await addEntries(setting, base.kind, sides, onePassRss);
   } finally {
     for (const { participant } of sides) participant.kill();
   }
@@ -156,44 +188,59 @@ async function fastest(
 }
 
 async function addEntries(
-  report: Report,
-  shape: ShapeName,
+  { context: { options }, report, shape, rows, peak }: Setting,
   kind: Kind,
   sides: readonly Side[],
   onePassRss: ReadonlyMap<Side, number>,
-  rows: Rows,
-  steps: number,
 ): Promise<void> {
-  const batches = Math.floor(ROWS / BATCH);
-  const useful = Array.from({ length: steps }, (_, step) => {
-    const from = ((WARM_UP + step) % batches) * BATCH;
-    const batch = {
-      sft: kind === "dpo" ? [] : rows.sft.slice(from, from + BATCH),
-      dpo: kind === "sft" ? [] : rows.dpo.slice(from, from + BATCH),
+  const { steps, batch, tokens } = options;
+  const batches = Array.from({ length: steps }, (_, step) => {
+    const from = ((WARM_UP + step) % BATCHES) * batch;
+    return {
+      sft: kind === "dpo" ? [] : rows.sft.slice(from, from + batch),
+      dpo: kind === "sft" ? [] : rows.dpo.slice(from, from + batch),
     };
-    return usefulTokens(batch);
   });
+  const useful = batches.map(usefulTokens);
+  const goalsOfGpu = gpuGoals(options);
+  const utilisation = (side: Side, seconds: readonly number[]) =>
+    batches.map(({ sft, dpo }, i) => {
+      const flops = stepFlops(SHAPES[shape], leastRows(sft, dpo, tokens), side.lora);
+      return (100 * flops) / (seconds[i] as number) / (peak as Peak).flops;
+    });
   const timed = (side: Side) => side.seconds.slice(WARM_UP, WARM_UP + steps);
   const peaks = new Map<Side, number>();
   for (const side of sides) {
     const name = label(shape, kind, side.dtype, side.lora);
     const seconds = timed(side);
-    const { peakRssBytes, tensorPeakBytes, workspaceBytes } = await side.participant.end();
-    peaks.set(side, peakRssBytes);
+    const { peakRssBytes, devicePeakBytes, tensorPeakBytes, workspaceBytes } = await side.participant.end();
+    peaks.set(side, devicePeakBytes ?? peakRssBytes);
     report.add({
       name: `${name} ${side.who}`,
       unit: "useful tokens/s",
       better: "higher",
       value: summarise(seconds.map((time, i) => (useful[i] as number) / time)),
       facts: {
-        ...(kind === "sft" ? {} : { "pairs/s": summarise(seconds.map((time) => BATCH / time)).median }),
+        ...(kind === "sft" ? {} : { "pairs/s": summarise(seconds.map((time) => batch / time)).median }),
         "s/step": summarise(seconds).median,
-        "peak RSS, MiB": peakRssBytes / MIB,
+        ...(devicePeakBytes === undefined
+          ? { "peak RSS, MiB": peakRssBytes / MIB }
+          : { "device memory, MiB": devicePeakBytes / MIB }),
+        ...(peak === null ? {} : { "MFU, %": summarise(utilisation(side, seconds)).median }),
         ...(tensorPeakBytes === undefined ? {} : { "tensors at most, MiB": tensorPeakBytes / MIB }),
         ...(workspaceBytes === undefined ? {} : { "workspace, MiB": workspaceBytes / MIB }),
         "first loss": side.losses[0] as number,
         with: side.description,
       },
+    });
+    if (peak === null || side.who !== "ours") continue;
+    const judged = shape === "1b" && kind === "sft" && side.dtype === "bfloat16" && !side.lora;
+    report.add({
+      name: `${name} ours, MFU`,
+      unit: "%",
+      better: "higher",
+      value: summarise(utilisation(side, seconds)),
+      ...(judged && goalsOfGpu.mfu !== undefined ? { goal: goalsOfGpu.mfu } : {}),
     });
   }
   for (const our of sides.filter(({ who }) => who === "ours")) {
@@ -203,8 +250,10 @@ async function addEntries(
     for (const other of others) {
       const name = `${label(shape, kind, our.dtype, our.lora)} ours / ${other.who}`;
       const goals = other.who === "PyTorch" && !our.lora;
-      const speed = goals ? speedGoal(shape, kind, our.dtype) : undefined;
-      const memory = goals ? memoryGoal(shape) : undefined;
+      const onGpu = other.who === "TRL" && kind === "dpo" ? goalsOfGpu.trl : undefined;
+      const speed = options.gpu ? onGpu : goals ? speedGoal(shape, kind, our.dtype) : undefined;
+      const memory = goals && !options.gpu ? memoryGoal(shape) : undefined;
+      const kindOfMemory = options.gpu ? "device memory" : "peak RSS";
       const theirs = timed(other);
       report.add({
         name: `${name}, speed`,
@@ -215,9 +264,9 @@ async function addEntries(
         facts: { "losses differ at most by": lossDifference(our, other) },
       });
       const ratio = (to: number) => single((peaks.get(our) as number) / to);
-      const same = onePassRss.get(other);
+      const same = options.gpu ? undefined : onePassRss.get(other);
       report.add({
-        name: `${name}, peak RSS`,
+        name: `${name}, ${kindOfMemory}`,
         unit: "ratio",
         better: "lower",
         value: ratio(same ?? (peaks.get(other) as number)),

@@ -27,6 +27,8 @@ describe("suites", { timeout: 120_000 }, () => {
     expect(Object.keys(SUITES)).toEqual([
       "ops",
       "head",
+      "attention",
+      "rows",
       "step",
       "ladder",
       "overhead",
@@ -51,6 +53,23 @@ describe("suites", { timeout: 120_000 }, () => {
     const { names } = await run("head");
     expect(names).toContain("tiny float32 trained, logits computed again");
     expect(names).toContain("tiny float32 frozen, logits computed again");
+  });
+
+  it("attention: one long document, packed ones and pairs, forward and backward", async () => {
+    const { result, names } = await run("attention", { tokens: 256 });
+    expect(names).toEqual(
+      ["causal, 2 × 128", "packed", "pairs on shared prompts"].flatMap((layout) =>
+        ["forward", "backward"].map((pass) => `tiny float32 ${layout}, ${pass}`),
+      ),
+    );
+    expect(result.skipped).toEqual([]);
+  });
+
+  it("rows: shares of a copy's bandwidth", async () => {
+    const { result, names } = await run("rows", { tokens: 256 });
+    expect(names.some((name) => name.includes(" rmsNormBackward "))).toBe(true);
+    expect(names.some((name) => name.includes(" linear "))).toBe(false);
+    for (const { facts } of result.entries) expect(facts?.["GB/s"]).toBeGreaterThan(0);
   });
 
   it("generate: cached beside recomputed, alone and in a batch", async () => {
@@ -147,6 +166,6 @@ describe("suites", { timeout: 120_000 }, () => {
   });
 
   it("of another name are refused before anything is measured", async () => {
-    await expect(run("speed")).rejects.toThrow('there is no suite "speed"; there are ops, head, step');
+    await expect(run("speed")).rejects.toThrow('there is no suite "speed"; there are ops, head, attention, rows, step');
   });
 });

@@ -24,7 +24,8 @@ function handle(request: { work?: Work; step?: number; end?: boolean }): Ready |
     return { loss, seconds: (performance.now() - begun) / 1000 };
   }
   const { peakBytes, workspaceBytes } = engine.device.memory();
-  return { peakRssBytes: peakRssBytes(), tensorPeakBytes: peakBytes, workspaceBytes };
+  const own = { peakRssBytes: peakRssBytes(), tensorPeakBytes: peakBytes, workspaceBytes };
+  return engine.device.info.kind === "cpu" ? own : { ...own, devicePeakBytes: peakBytes + workspaceBytes };
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

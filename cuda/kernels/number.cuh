@@ -9,6 +9,9 @@
 
 namespace outright::cuda {
 
+constexpr float kLog2E = 1.44269504088896341f;  // of e
+constexpr float kLn2 = 0.69314718055994531f;
+
 __device__ inline float widen(float x) { return x; }
 __device__ inline float widen(bfloat16 x) { return __uint_as_float(static_cast<uint32_t>(x.bits) << 16); }
 

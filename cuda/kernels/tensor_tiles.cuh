@@ -11,7 +11,6 @@ constexpr int kTileRows = 64;
 constexpr int kTileThreads = kTileRows / 16 * static_cast<int>(kWarp);
 constexpr int kBlocks = kTileRows / 8;  // of 8 columns, in a product of a warp with all rows of a tile
 constexpr int kPadding = 8;  // numbers behind a row, so that rows of a matrix lie in different banks
-constexpr float kLog2E = 1.44269504088896341f;
 // Numbers of a tile whose rows have up to kC.
 template <int kC>
 inline constexpr int kTileNumbers = kTileRows * (kC + kPadding);

@@ -13,8 +13,6 @@ namespace outright::cuda {
 
 namespace {
 
-constexpr float kLn2 = 0.69314718055994531f;
-
 template <int kC>
 __global__ void __launch_bounds__(kTileThreads)
     attend_tensor(TensorAttention to, const AttentionTask* tasks) {

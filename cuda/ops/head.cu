@@ -1,11 +1,11 @@
 // The log-prob head: logits of a block of the vocabulary at a time, in float32, never stored as a whole.
 //
-// Forward: the logits of a block become partial statistics of fixed tiles of kTile words (largest, and the
-// sum of powers of two relative to it), which are merged in order at the end. Backward: lse is known, so a
-// block is complete without the others; each row of dw is written once. There is no cache yet: a block costs
-// one product more.
+// Forward: the logits of a block become partial statistics of fixed tiles of kTile words, which are merged in
+// order at the end; of the first tiles, as many as a cache holds, exponentials are kept. Backward: lse is
+// known, so a block is complete without the others; each row of dw is written once. A block that is not in the
+// cache costs one product more.
 #include "kernels/gemm.cuh"
-#include "kernels/reduce.cuh"
+#include "kernels/head_rows.cuh"
 #include "kernels/rows.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -14,83 +14,7 @@ namespace outright::cuda {
 
 namespace {
 
-constexpr int64_t kTile = 1024;   // words whose statistics are taken together
-constexpr int64_t kBlock = 4096;  // words whose logits are in memory at once
-constexpr int kHeadThreads = 256;
-constexpr float kLog2e = 1.4426950408889634f;
-constexpr float kLn2 = 0.69314718055994531f;
-
-// Of a tile of a row, in base 2: the largest logit, and the sum of 2^(logit - largest).
-struct Partial {
-  float largest, sum;
-};
-
-// 2^(z log2(e) - largest). Where all are -inf so is the largest: then 0, but NaN stays.
-__device__ inline float term(float z, float largest) {
-  if (largest == -INFINITY) return z == -INFINITY ? 0.0f : z;
-  return exp2f(fmaf(z, kLog2e, -largest));
-}
-
-// A block for each row and tile: logits[n, first ... first + columns) of the words that begin at `word`.
-__global__ void __launch_bounds__(kHeadThreads)
-    statistics(const float* logits, int64_t columns, int64_t word, const int32_t* targets, int64_t tiles,
-               int64_t all_tiles, Partial* partials, float* target_logits) {
-  const int64_t n = blockIdx.x / tiles;
-  const int64_t tile = blockIdx.x % tiles;
-  const int64_t begin = tile * kTile;
-  const int64_t end = begin + kTile < columns ? begin + kTile : columns;
-  const float* row = logits + n * columns;
-  float largest = -INFINITY;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kHeadThreads) largest = Larger{}(row[i], largest);
-  largest = block_reduce(largest, Larger{}) * kLog2e;
-  float sum = 0.0f;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kHeadThreads) sum += term(row[i], largest);
-  sum = block_sum(sum);
-  if (threadIdx.x != 0) return;
-  partials[n * all_tiles + word / kTile + tile] = {largest, sum};
-  const int64_t target = targets[n] - word;
-  if (target >= begin && target < end) target_logits[n] = row[target];
-}
-
-// A thread for each row.
-__global__ void __launch_bounds__(kHeadThreads)
-    merge(const Partial* partials, int64_t tiles, const float* target_logits, float* logp, float* lse,
-          int64_t N) {
-  const int64_t n = static_cast<int64_t>(blockIdx.x) * kHeadThreads + threadIdx.x;
-  if (n >= N) return;
-  const Partial* row = partials + n * tiles;
-  float largest = -INFINITY;
-  for (int64_t i = 0; i < tiles; ++i) largest = Larger{}(row[i].largest, largest);
-  float sum = 0.0f;
-  for (int64_t i = 0; i < tiles; ++i) {
-    const float share = row[i].largest == -INFINITY ? 1.0f : exp2f(row[i].largest - largest);
-    sum += row[i].sum * share;
-  }
-  // a logit of +inf: NaN, by inf - inf in its tile's terms
-  const float all = kLn2 * (largest + log2f(sum));
-  const float difference = target_logits[n] - all;
-  lse[n] = all;
-  logp[n] = difference > 0.0f ? 0.0f : difference;
-}
-
-// dz[n, i] = g (onehot - p); at the target 1 - p is -expm1(logp). Zero where g is, whatever the logits are. A
-// block for each row and tile.
-template <typename X>
-__global__ void __launch_bounds__(kHeadThreads)
-    logit_gradients(const float* logits, int64_t columns, int64_t word, int64_t tiles, const int32_t* targets,
-                    const float* lse, const float* logp, const float* g, X* dz) {
-  const int64_t n = blockIdx.x / tiles;
-  const int64_t begin = blockIdx.x % tiles * kTile;
-  const int64_t end = begin + kTile < columns ? begin + kTile : columns;
-  const float weight = g[n], row_lse = lse[n];
-  const int64_t target = targets[n] - word;
-  for (int64_t i = begin + threadIdx.x; i < end; i += kHeadThreads) {
-    float gradient = 0.0f;
-    if (weight != 0.0f)
-      gradient = weight * (i == target ? -expm1f(logp[n]) : -expf(logits[n * columns + i] - row_lse));
-    dz[n * columns + i] = narrow<X>(gradient);
-  }
-}
+constexpr int64_t kBlock = 6 * kTile;  // words whose logits are in memory at once
 
 // Rows of h whose g is zero become zero, so that nothing they hold comes through.
 template <typename X>
@@ -140,16 +64,10 @@ struct ForwardLayout {
   static int64_t aligned(int64_t size) { return (size + 255) / 256 * 256; }
 };
 struct BackwardLayout {
-  int64_t logits = 0, dz, active, sums, bytes;
+  int64_t logits = 0, active, sums, bytes;  // dz lies where logits were
   BackwardLayout(int64_t N, int64_t D, int64_t V, int64_t element) {
     const auto aligned = ForwardLayout::aligned;
-    const int64_t block = N * std::min(V, kBlock);
-    active = logits + aligned(block * 4);
-    dz = logits;  // in place where both are float32
-    if (element < 4) {
-      dz = active;
-      active += aligned(block * element);
-    }
+    active = logits + aligned(N * std::min(V, kBlock) * 4);
     sums = active + aligned(N * D * element);
     bytes = sums + aligned(N * D * 4);
   }
@@ -170,9 +88,11 @@ void block_of_logits(Device& device, const X* h, const X* w, float* logits, int6
 // dw[columns, D] += dz[N, columns]^T h[N, D]
 template <typename X>
 void add_to_words(Device& device, const X* dz, const X* h, float* dw, int64_t N, int64_t D, int64_t columns) {
-  if (device.by_library({columns, D, N, dz, h, true, true, kDtype<X>, dw, dw, OUTRIGHT_FLOAT32, nullptr}))
+  const int64_t stride = dz_stride<X>(columns);
+  if (device.by_library(
+          {columns, D, N, dz, h, true, true, kDtype<X>, dw, dw, OUTRIGHT_FLOAT32, nullptr, stride}))
     return;
-  multiply(device, columns, D, N, Strided<X>{dz, 1, columns}, Strided<X>{h, 1, D},
+  multiply(device, columns, D, N, Strided<X>{dz, 1, stride}, Strided<X>{h, 1, D},
            StoreSum<float>{dw, D, true});
 }
 
@@ -181,16 +101,17 @@ template <typename X>
 void add_to_hidden(Device& device, const X* dz, const X* w, float* dh, int64_t N, int64_t D, int64_t columns,
                    bool accumulate) {
   const float* before = accumulate ? dh : nullptr;
+  const int64_t stride = dz_stride<X>(columns);
   if (device.by_library(
-          {N, D, columns, dz, w, false, true, kDtype<X>, dh, before, OUTRIGHT_FLOAT32, nullptr}))
+          {N, D, columns, dz, w, false, true, kDtype<X>, dh, before, OUTRIGHT_FLOAT32, nullptr, stride}))
     return;
-  multiply(device, N, D, columns, Strided<X>{dz, columns, 1}, Strided<X>{w, 1, D},
+  multiply(device, N, D, columns, Strided<X>{dz, stride, 1}, Strided<X>{w, 1, D},
            StoreSum<float>{dh, D, accumulate});
 }
 
 template <typename X>
 void forward(Device& device, const X* h, const X* w, const int32_t* targets, float* logp, float* lse,
-             int64_t N, int64_t D, int64_t V) {
+             const HeadCache<X>& cache, int64_t N, int64_t D, int64_t V) {
   const ForwardLayout at(N, V);
   const Scratch scratch(device, at.bytes);
   char* base = scratch.as<char>();
@@ -201,36 +122,45 @@ void forward(Device& device, const X* h, const X* w, const int32_t* targets, flo
   for (int64_t word = 0; word < V; word += kBlock) {
     const int64_t columns = std::min(kBlock, V - word);
     block_of_logits(device, h, w, logits, N, D, word, columns);
-    const int64_t tiles = ceil_div(columns, kTile);
-    launch(device, {N * tiles, kHeadThreads}, statistics, logits, columns, word, targets, tiles, all_tiles,
-           partials, target_logits);
+    const int64_t warps = N * ceil_div(columns, kTile);
+    launch(device, {ceil_div(warps, kHeadThreads / kWarp), kHeadThreads}, head_statistics<X>, logits, N,
+           columns, word, targets, all_tiles, partials, target_logits, cache);
   }
-  launch(device, {ceil_div(N, kHeadThreads), kHeadThreads}, merge, partials, all_tiles, target_logits, logp,
-         lse, N);
+  launch(device, {ceil_div(N, kHeadThreads), kHeadThreads}, merge_partials, partials, all_tiles,
+         target_logits, logp, lse, N);
 }
 
 template <typename X>
-void backward(Device& device, const X* h, const X* w, const int32_t* targets, const float* lse,
-              const float* logp, const float* g, X* dh, float* dw, int64_t N, int64_t D, int64_t V,
-              bool accumulate) {
+void backward(Device& device, const X* h, const X* w, const HeadRow& rows, const HeadCache<X>& cache, X* dh,
+              float* dw, int64_t N, int64_t D, int64_t V, bool accumulate) {
   const BackwardLayout at(N, D, V, sizeof(X));
   const Scratch scratch(device, at.bytes);
   char* base = scratch.as<char>();
   float* logits = reinterpret_cast<float*>(base + at.logits);
-  X* dz = reinterpret_cast<X*>(base + at.dz);
+  const X* dz = reinterpret_cast<X*>(logits);
   X* active = reinterpret_cast<X*>(base + at.active);
   float* sums = reinterpret_cast<float*>(base + at.sums);
-  for_rows<X>(device, N, D, {h, active}, ActiveRows<X>{h, g, active, D});
-  for (int64_t word = 0; word < V; word += kBlock) {
-    const int64_t columns = std::min(kBlock, V - word);
-    block_of_logits<X>(device, active, w, logits, N, D, word, columns);
-    const int64_t tiles = ceil_div(columns, kTile);
-    launch(device, {N * tiles, kHeadThreads}, logit_gradients<X>, logits, columns, word, tiles, targets, lse,
-           logp, g, dz);
+  for_rows<X>(device, N, D, {h, active}, ActiveRows<X>{h, rows.g, active, D});
+  for (int64_t word = 0; word < V;) {
+    const bool cached = word < cache.words();
+    const int64_t columns = std::min(kBlock, (cached ? cache.words() : V) - word);
+    if (!cached) block_of_logits<X>(device, active, w, logits, N, D, word, columns);
+    launch(device, {N, kHeadThreads}, cached ? logit_gradients<X, true> : logit_gradients<X, false>, logits,
+           columns, word, rows, cache);
     if (dw) add_to_words<X>(device, dz, active, dw + word * D, N, D, columns);
     add_to_hidden<X>(device, dz, w + word * D, sums, N, D, columns, word > 0);
+    word += columns;
   }
-  for_rows<X>(device, N, D, {sums, dh}, HiddenGradients<X>{sums, g, dh, D, accumulate});
+  for_rows<X>(device, N, D, {sums, dh}, HiddenGradients<X>{sums, rows.g, dh, D, accumulate});
+}
+
+// Any length of the buffer will do.
+template <typename X>
+HeadCache<X> cache_of(Check& check, const outright_tensor* cache, int64_t N, int64_t V, bool written) {
+  if (cache == nullptr) return {};
+  X* data = written ? check.output<X>(cache, "cache", {cache->count})
+                    : const_cast<X*>(check.input<X>(cache, "cache", {cache->count}));
+  return HeadCache<X>::over(data, cache->count, N, V);
 }
 
 }  // namespace
@@ -247,10 +177,10 @@ void logprob_head(Device& device, const outright_tensor* h, const outright_tenso
     check.indices(targets, "targets", N, V);
     float* LOGP = check.output(logp, "logp", {N});
     float* LSE = check.output(lse, "lse", {N});
-    if (cache) check.output<X>(cache, "cache", {cache->count});
+    const HeadCache<X> kept = cache_of<X>(check, cache, N, V, true);
     check.separate();
     if (N > 0)
-      forward(device, hidden, weights, static_cast<const int32_t*>(targets->data), LOGP, LSE, N, D, V);
+      forward(device, hidden, weights, static_cast<const int32_t*>(targets->data), LOGP, LSE, kept, N, D, V);
   });
 }
 
@@ -269,22 +199,27 @@ void logprob_head_backward(Device& device, const outright_tensor* h, const outri
     const float* LSE = check.input(lse, "lse", {N});
     const float* LOGP = check.input(logp, "logp", {N});
     const float* G = check.input(g, "g", {N});
-    if (cache) check.input<X>(cache, "cache", {cache->count});
+    const HeadCache<X> kept = cache_of<X>(check, cache, N, V, false);
     X* DH = check.output<X>(dh, "dh", {N, D});
     float* DW = check.optional_output(dw, "dw", {V, D});
     check.separate();
     if (N > 0)
-      backward(device, hidden, weights, static_cast<const int32_t*>(targets->data), LSE, LOGP, G, DH, DW, N,
-               D, V, accumulate != 0);
+      backward(device, hidden, weights, {static_cast<const int32_t*>(targets->data), LSE, LOGP, G}, kept, DH,
+               DW, N, D, V, accumulate != 0);
   });
 }
 
-void head_cache_count(Device&, int32_t, int64_t N, int64_t D, int64_t V, int64_t budget_bytes,
+void head_cache_count(Device&, int32_t dtype, int64_t N, int64_t D, int64_t V, int64_t budget_bytes,
                       int64_t* count) {
   const Check check("head_cache_count");
   check.sizes({{"N", N}, {"D", D}, {"V", V}, {"budget_bytes", budget_bytes}});
   check.host(count, "count", 1);
-  *count = 0;
+  check.elements("the cache", {N, V, int64_t{sizeof(float)}});
+  with_storage(dtype, [&](auto storage) {
+    using X = decltype(storage);
+    const int64_t tiles = HeadCache<X>::most_tiles(budget_bytes / static_cast<int64_t>(sizeof(X)), N, V);
+    *count = N == 0 ? 0 : HeadCache<X>::elements(tiles, N, V);
+  });
 }
 
 void head_workspace_bytes(Device&, int32_t dtype, int64_t N, int64_t D, int64_t V, int64_t* bytes) {

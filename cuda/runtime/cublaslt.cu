@@ -149,7 +149,7 @@ std::string CublasLt::version() const {
 // other way round, y^T = b a^T.
 CublasLt::Plan& CublasLt::plan_for(const Product& p, int alignment) {
   const int flags = (p.a_transposed ? 1 : 0) | (p.b_transposed ? 2 : 0) | (p.bias ? 4 : 0) | (p.r ? 8 : 0);
-  const Key key{p.M, p.N, p.K, flags, p.operand_dtype, p.result_dtype, alignment};
+  const Key key{p.M, p.N, p.K, p.a_stride, flags, p.operand_dtype, p.result_dtype, alignment};
   std::unique_ptr<Plan>& slot = plans_[key];
   if (slot) return *slot;
   slot = std::make_unique<Plan>(*functions_);
@@ -168,14 +168,16 @@ CublasLt::Plan& CublasLt::plan_for(const Product& p, int alignment) {
     set(lt::kDescBiasDataType, type);
     set(lt::kDescBiasPointer, p.bias);
   }
-  const auto layout = [&](void** to, int of, bool transposed, uint64_t rows, uint64_t columns) {
-    // column-major: [columns, rows] with a leading side of `columns`
+  const auto layout = [&](void** to, int of, bool transposed, uint64_t rows, uint64_t columns,
+                          int64_t stride) {
+    // column-major: [columns, rows] with a leading side of `columns`, or more where there are gaps
     const uint64_t leading = transposed ? rows : columns, other = transposed ? columns : rows;
-    good = good && f.layout_create(to, of, leading, other, static_cast<int64_t>(leading)) == lt::kSuccess;
+    if (stride == 0) stride = static_cast<int64_t>(leading);
+    good = good && f.layout_create(to, of, leading, other, stride) == lt::kSuccess;
   };
-  layout(&plan.left, type, p.b_transposed, N, K);
-  layout(&plan.right, type, p.a_transposed, M, K);
-  layout(&plan.result, type_of(p.result_dtype), false, M, N);
+  layout(&plan.left, type, p.b_transposed, N, K, 0);
+  layout(&plan.right, type, p.a_transposed, M, K, p.a_stride);
+  layout(&plan.result, type_of(p.result_dtype), false, M, N, 0);
   void* preference = nullptr;
   good = good && f.preference_create(&preference) == lt::kSuccess;
   if (good) {

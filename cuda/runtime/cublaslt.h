@@ -25,6 +25,7 @@ struct Product {
   const void* r;  // added to the product, may be y; nullptr: nothing is
   int32_t result_dtype;
   const void* bias;  // [N] of the operands' dtype, or nullptr
+  int64_t a_stride = 0;  // elements from one stored row of a to the next; 0: it has no gaps
 };
 
 class CublasLt {
@@ -45,7 +46,7 @@ class CublasLt {
   struct Functions;
   struct Plan;
   // What an algorithm is chosen for: the same for the same shape, types and alignment, so bits stay the same.
-  using Key = std::tuple<int64_t, int64_t, int64_t, int, int, int, int>;
+  using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int, int, int, int>;
 
   CublasLt() = default;
   Plan& plan_for(const Product& product, int alignment);

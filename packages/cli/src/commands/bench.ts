@@ -9,6 +9,9 @@ export interface BenchFlags {
   kind?: string[];
   steps: number;
   threads: number;
+  device?: string;
+  batch?: number;
+  tokens?: number;
   data?: string;
   python?: string;
   peer?: false;
@@ -54,6 +57,9 @@ function benchOptions(flags: BenchFlags): Partial<BenchOptions> {
   const { steps, threads } = flags;
   const given: Partial<Record<keyof BenchOptions, unknown>> = {
     ...{ steps, threads },
+    device: flags.device,
+    batch: flags.batch,
+    tokens: flags.tokens,
     shapes: flags.shape,
     dtypes: flags.dtype,
     kinds: flags.kind,

@@ -2,6 +2,7 @@
 import { ELEMENT_BYTES } from "../element-bytes.js";
 import type { Handle, NativeDevice, NativeDtype } from "../native.js";
 import { type Buffers, COSTS, type Cost, type Operation } from "./costs.js";
+import { settler } from "./settle.js";
 
 /** All calls of one operation. */
 export interface OperationTotals extends Cost {
@@ -15,19 +16,23 @@ interface Buffer {
   count: number;
 }
 
-/** Records the calls of one device: `Device.open(options, profile.wrap)`. */
+/**
+ * Records the calls of one device: `Device.open(options, profile.wrap)`. A call on a GPU is waited for, so that its time
+ * is that of the work; the waiting itself, some microseconds, is in it.
+ */
 export class Profile {
   #totals = new Map<string, OperationTotals>();
   readonly #buffers = new Map<Handle, Buffer>();
 
   /** A device that passes every call on and records it. */
   readonly wrap = (native: NativeDevice): NativeDevice => {
+    const settle = settler(native);
     const wrapped = new Map<string, (...args: never[]) => unknown>();
     return new Proxy(native, {
       get: (target, name: keyof NativeDevice) => {
         let call = wrapped.get(name);
         if (call === undefined) {
-          call = this.#recorded(target, name);
+          call = this.#recorded(target, name, settle);
           wrapped.set(name, call);
         }
         return call;
@@ -45,7 +50,11 @@ export class Profile {
     return [...this.#totals.values()].sort((a, b) => b.seconds - a.seconds);
   }
 
-  #recorded(native: NativeDevice, name: keyof NativeDevice): (...args: never[]) => unknown {
+  #recorded(
+    native: NativeDevice,
+    name: keyof NativeDevice,
+    settle: () => void,
+  ): (...args: never[]) => unknown {
     const call = native[name] as (...args: never[]) => unknown;
     if (typeof call !== "function") return call; // not there: the caller is told as without a profile
     const cost = Object.hasOwn(COSTS, name)
@@ -55,6 +64,7 @@ export class Profile {
     return (...args) => {
       const begun = performance.now();
       const result = call.apply(native, args);
+      if (name !== "close") settle();
       const seconds = (performance.now() - begun) / 1000;
       if (name === "alloc" || name === "allocLasting") {
         const [dtype, count] = args as unknown as [NativeDtype, number];
