@@ -186,10 +186,10 @@ try {
   if (emulated !== undefined) {
     jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
     // with a filter of one's own, what it leaves of these
-    const tensor = { backend: emulated, quick: true, env: { OUTRIGHT_CUDA_ATTENTION: "tensor" } };
     if (filter === undefined || filter.startsWith("attention")) {
-      jobs.push({ ...tensor, modes: "test,grad", only: "attention" });
-      jobs.push({ ...tensor, modes: "test,invariance", only: "attention_cached" });
+      const of = { backend: emulated, quick: true };
+      jobs.push({ ...of, modes: "test,grad", only: "attention", env: { OUTRIGHT_CUDA_ATTENTION: "plain" } });
+      jobs.push({ ...of, modes: "test,invariance", only: "attention_cached" });
     }
   }
   if (!sanitize) await runTileLists();

@@ -34,9 +34,31 @@ it("outright bench measures kernels and steps on the emulated backend as on a GP
   try {
     const out = join(folder, "bench.json");
     const outright = join(root, "packages/cli/bin/outright.mjs");
-    const small = ["--shape", "tiny", "--dtype", "float32", "--kind", "sft", "--steps", "1", "--tokens", "128"];
+    const small = [
+      "--shape",
+      "tiny",
+      "--dtype",
+      "float32",
+      "--kind",
+      "sft",
+      "--steps",
+      "1",
+      "--tokens",
+      "128",
+    ];
     const suites = ["head", "attention", "rows", "step"];
-    const args = ["bench", ...suites, "--device", "cuda", ...small, "--batch", "2", "--no-peer", "--out", out];
+    const args = [
+      "bench",
+      ...suites,
+      "--device",
+      "cuda",
+      ...small,
+      "--batch",
+      "2",
+      "--no-peer",
+      "--out",
+      out,
+    ];
     const env = { ...process.env, OUTRIGHT_BACKEND_PATH: dirname(emulated) };
     delete env["OUTRIGHT_TEST_DATA"]; // real ids do not fit the tiny vocabulary
     const { status, stderr } = spawnSync(process.execPath, [outright, ...args], { encoding: "utf8", env });

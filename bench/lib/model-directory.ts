@@ -43,9 +43,7 @@ function repeating({ name, shape }: Parameter, index: number): TensorSource {
     dtype: "BF16",
     shape,
     data: () =>
-      shape.length === 1
-        ? new Float32Array(count).fill(constant)
-        : parts(count, (index * 7919) % PERIOD),
+      shape.length === 1 ? new Float32Array(count).fill(constant) : parts(count, (index * 7919) % PERIOD),
   };
 }
 

@@ -162,7 +162,8 @@ export function opCases(native: NativeDevice, { shape, rows, dtype: X, tokens }:
 
 /** Eight examples in one row, or as many as fit into so many tokens. */
 export function trainingRow({ sft }: Pick<Rows, "sft">, tokens?: number): FlatRow {
-  const [row] = tokens === undefined ? packSft(sft.slice(0, 8), Number.MAX_SAFE_INTEGER) : packSft(sft, tokens);
+  const [row] =
+    tokens === undefined ? packSft(sft.slice(0, 8), Number.MAX_SAFE_INTEGER) : packSft(sft, tokens);
   if (row === undefined) throw new Error("there are no rows");
   return row;
 }

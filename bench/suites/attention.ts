@@ -13,8 +13,6 @@ import { summarise } from "../lib/stats.js";
 import { Report, type Suite } from "../lib/suite.js";
 import { CallTimer } from "../lib/timing.js";
 
-
-
 interface Case {
   name: string;
   dtype: Dtype;
@@ -76,11 +74,7 @@ export const attentionSuite: Suite = async ({ options, say }) => {
   return report.finish();
 };
 
-function layouts(
-  rows: Rows,
-  { gpu, tokens }: BenchOptions,
-  shape: ShapeName,
-): Record<string, Spans> {
+function layouts(rows: Rows, { gpu, tokens }: BenchOptions, shape: ShapeName): Record<string, Spans> {
   const [length, documents] = shape === "tiny" ? [128, 2] : gpu ? [4096, 4] : [1024, 1];
   const [pairs] = packPairs(rows.dpo, tokens, { sharedPrompt: true });
   return {

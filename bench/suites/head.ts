@@ -179,7 +179,11 @@ function addEntries(report: Report, variant: Variant, peaks: Peaks, options: Ben
     facts: {
       "forward, ms": 1000 * summarise(seconds.forward).median,
       "backward, ms": 1000 * summarise(seconds.backward).median,
-      ...rateFacts({ seconds: total.median / 1000, flops: flops.forward + flops.backward, bytes: 0 }, peaks, dtype),
+      ...rateFacts(
+        { seconds: total.median / 1000, flops: flops.forward + flops.backward, bytes: 0 },
+        peaks,
+        dtype,
+      ),
       "workspace at most, MiB": variant.workspaceBytes / MIB,
       "kept logits, MiB": cacheBytes / MIB,
     },

@@ -60,11 +60,7 @@ export const ladderSuite: Suite = async (context) => {
   const { options, say } = context;
   const report = new Report("ladder", say);
   for (const shape of options.shapes) {
-    const rows = await loadRows(
-      BATCHES * options.batch,
-      dataFolder(options.data),
-      SHAPES[shape].vocab_size,
-    );
+    const rows = await loadRows(BATCHES * options.batch, dataFolder(options.data), SHAPES[shape].vocab_size);
     report.about = [
       `DPO steps on ${options.batch} pairs, the model's update included. Each rung keeps the savings of those before it; off is the same kernels on`,
       `the work that a loop without the saving does. ${options.gpu ? "Rungs run one after the other." : "Rungs take turns step by step."}`,

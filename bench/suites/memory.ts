@@ -36,7 +36,15 @@ export const memorySuite: Suite = async (context) => {
           for (const [how, settings] of variants(options.lora, shape)) {
             const name = `${shape} ${kind} ${dtype}${how}`;
             await measure(report, name, {
-              ...{ kind, dtype, model, rows: join(folder, "rows.json"), batch: options.batch, beta: 0.1, lr: 1e-5 },
+              ...{
+                kind,
+                dtype,
+                model,
+                rows: join(folder, "rows.json"),
+                batch: options.batch,
+                beta: 0.1,
+                lr: 1e-5,
+              },
               ...{ threads: options.threads, device: options.device, tokens: options.tokens, ...settings },
             });
           }
@@ -85,7 +93,12 @@ async function soakEntries({ options }: Context, report: Report, dtype: string):
   const worker = join(import.meta.dirname, "../workers/soak.js");
   let result: SoakResult;
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [worker, String(steps), dtype, options.device]);
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      worker,
+      String(steps),
+      dtype,
+      options.device,
+    ]);
     result = JSON.parse(stdout) as SoakResult;
   } catch (error) {
     if (dtype === "float32") throw error;

@@ -30,7 +30,18 @@ export const stepProfile: Suite = async ({ options, say }) => {
         for (const dtype of options.dtypes) {
           const name = `${shape} ${kind} ${dtype}`;
           const profile = new Profile();
-          const work = { kind, dtype, model, batch, device, threads, tokens, beta: 0.1, lr: 1e-5, lora: null };
+          const work = {
+            kind,
+            dtype,
+            model,
+            batch,
+            device,
+            threads,
+            tokens,
+            beta: 0.1,
+            lr: 1e-5,
+            lora: null,
+          };
           try {
             const engine = stepEngine({ ...work, rows: join(folder, "rows.json") }, rows, profile.wrap);
             for (let i = 0; i < WARM_UP; i++) engine.step(i);

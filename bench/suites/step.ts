@@ -39,11 +39,14 @@ export const stepSuite: Suite = async (context) => {
       writeModel(shape, model);
       writeFileSync(join(work, "rows.json"), JSON.stringify(toFile(rows)));
       for (const kind of options.kinds) {
-        await measure({ context, report, shape, rows, python, peak }, {
-          ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), lora: null },
-          ...{ batch: options.batch, device: options.device, tokens: options.tokens },
-          ...{ threads: options.threads, beta: 0.1, lr: 1e-5 },
-        });
+        await measure(
+          { context, report, shape, rows, python, peak },
+          {
+            ...{ kind, dtype: "float32", model, rows: join(work, "rows.json"), lora: null },
+            ...{ batch: options.batch, device: options.device, tokens: options.tokens },
+            ...{ threads: options.threads, beta: 0.1, lr: 1e-5 },
+          },
+        );
       }
     });
   }

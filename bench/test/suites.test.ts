@@ -166,6 +166,8 @@ describe("suites", { timeout: 120_000 }, () => {
   });
 
   it("of another name are refused before anything is measured", async () => {
-    await expect(run("speed")).rejects.toThrow('there is no suite "speed"; there are ops, head, attention, rows, step');
+    await expect(run("speed")).rejects.toThrow(
+      'there is no suite "speed"; there are ops, head, attention, rows, step',
+    );
   });
 });

@@ -1,37 +1,47 @@
-// Sums over the rows of a matrix, one for each column: gradients of norms and biases. Float64, in two stages
-// whose partition depends on the shape alone.
+// Sums over the rows of a matrix, one for each column: gradients of norms and biases. A thread sums up to 32
+// numbers in float32, what follows is float64; the partition depends on the shape alone.
 #pragma once
 
+#include <algorithm>
+
+#include "each.cuh"
 #include "number.cuh"
 #include "runtime/launch.h"
 
 namespace outright::cuda {
 
-constexpr int kSumColumns = 32;
 constexpr int kSumLanes = 8;  // rows that a block looks at at once
+constexpr int kSumThreads = kSumLanes * 32;
+constexpr int64_t kMostRows = 32 * kSumLanes;  // of a chunk
 
-// A term has `static constexpr int kSums` and `void add(int64_t t, int64_t d, double* sums) const`.
-// partial[chunk, s, d] = the sums over the rows of a chunk.
-template <typename Term>
-__global__ void __launch_bounds__(kSumColumns* kSumLanes)
-    partial_sums(Term term, double* partial, int64_t T, int64_t D, int64_t rows) {
-  __shared__ double parts[kSumLanes][Term::kSums][kSumColumns];
-  const int64_t column_blocks = (D + kSumColumns - 1) / kSumColumns;
+// A term has `static constexpr int kSums` and `template <int n> void add(int64_t t, int64_t d, Floats<n>*
+// sums) const`, which adds what row t has at columns d ... d + n - 1 to kSums sums. partial[chunk, s, d] =
+// the sums over the rows of a chunk.
+template <int n, typename Term>
+__global__ void __launch_bounds__(kSumThreads)
+    partial_sums(Term term, float* partial, int64_t T, int64_t D, int64_t rows) {
+  __shared__ float parts[kSumLanes][Term::kSums][32 * n];
+  const int64_t column_blocks = (D + 32 * n - 1) / (32 * n);
   const int64_t chunk = blockIdx.x / column_blocks;
-  const unsigned column = threadIdx.x % kSumColumns;
-  const unsigned row_lane = threadIdx.x / kSumColumns;
-  const int64_t d = blockIdx.x % column_blocks * kSumColumns + column;
+  const unsigned column = threadIdx.x % 32 * n;
+  const unsigned row_lane = threadIdx.x / 32;
+  const int64_t first = blockIdx.x % column_blocks * 32 * n;
   const int64_t last = (chunk + 1) * rows < T ? (chunk + 1) * rows : T;
-  double sums[Term::kSums] = {};
-  if (d < D)
-    for (int64_t t = chunk * rows + row_lane; t < last; t += kSumLanes) term.add(t, d, sums);
-  for (int s = 0; s < Term::kSums; ++s) parts[row_lane][s][column] = sums[s];
+  Floats<n> sums[Term::kSums] = {};
+  if (first + column < D)
+    for (int64_t t = chunk * rows + row_lane; t < last; t += kSumLanes)
+      term.template add<n>(t, first + column, sums);
+#pragma unroll
+  for (int s = 0; s < Term::kSums; ++s)
+#pragma unroll
+    for (int k = 0; k < n; ++k) parts[row_lane][s][column + k] = sums[s].at[k];
   __syncthreads();
-  if (row_lane != 0 || d >= D) return;
-  for (int s = 0; s < Term::kSums; ++s) {
+  for (unsigned i = threadIdx.x; i < Term::kSums * 32 * n; i += kSumThreads) {
+    const unsigned s = i / (32 * n), at = i % (32 * n);
+    if (first + at >= D) continue;
     double total = 0;
-    for (int i = 0; i < kSumLanes; ++i) total += parts[i][s][column];
-    partial[(chunk * Term::kSums + s) * D + d] = total;
+    for (unsigned lane = 0; lane < kSumLanes; ++lane) total += static_cast<double>(parts[lane][s][at]);
+    partial[(chunk * Term::kSums + s) * D + first + at] = static_cast<float>(total);
   }
 }
 
@@ -41,33 +51,51 @@ struct SumTargets {
   float* at[kSums];
 };
 template <int kSums>
-__global__ void __launch_bounds__(256)
-    add_partial_sums(const double* partial, SumTargets<kSums> to, int64_t D, int64_t chunks) {
-  const int64_t i = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x;
-  if (i >= kSums * D) return;
-  const int64_t d = i % D;
+__global__ void __launch_bounds__(kSumThreads)
+    add_partial_sums(const float* partial, SumTargets<kSums> to, int64_t D, int64_t chunks) {
+  __shared__ double parts[kSumLanes][32];
+  const unsigned column = threadIdx.x % 32, lane = threadIdx.x / 32;
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * 32 + column;
+  double sum = 0;
+  if (i < kSums * D)
+    for (int64_t chunk = lane; chunk < chunks; chunk += kSumLanes)
+      sum += static_cast<double>(partial[chunk * kSums * D + i]);
+  parts[lane][column] = sum;
+  __syncthreads();
+  if (lane != 0 || i >= kSums * D) return;
   float* target = nullptr;
 #pragma unroll
   for (int s = 0; s < kSums; ++s)
     if (i / D == s) target = to.at[s];
   if (!target) return;
   double total = 0;
-  for (int64_t chunk = 0; chunk < chunks; ++chunk) total += partial[chunk * kSums * D + i];
-  target[d] = static_cast<float>(static_cast<double>(target[d]) + total);
+  for (unsigned other = 0; other < kSumLanes; ++other) total += parts[other][column];
+  target[i % D] = static_cast<float>(static_cast<double>(target[i % D]) + total);
 }
 
-template <typename Term>
-void add_column_sums(Device& device, const Term& term, const SumTargets<Term::kSums>& to, int64_t T,
-                     int64_t D) {
+// Of partial[chunks, kSums, D].
+template <int kSums>
+void add_chunks(Device& device, const float* partial, const SumTargets<kSums>& to, int64_t D,
+                int64_t chunks) {
+  launch(device, {ceil_div(kSums * D, 32), kSumThreads}, add_partial_sums<kSums>, partial, to, D, chunks);
+}
+
+// `pointers` are those that the term reads n numbers of X at.
+template <typename X, typename Term>
+void add_column_sums(Device& device, const Term& term, std::initializer_list<const void*> pointers,
+                     const SumTargets<Term::kSums>& to, int64_t T, int64_t D) {
   if (T == 0 || D == 0) return;
-  constexpr int64_t kMostChunks = 256;
-  const int64_t rows = std::max<int64_t>(32, ceil_div(T, kMostChunks));
+  constexpr int kPack = static_cast<int>(16 / sizeof(X));
+  const int64_t rows = std::clamp<int64_t>(ceil_div(T, 256), 32, kMostRows);
   const int64_t chunks = ceil_div(T, rows);
-  const Scratch partial(device, chunks * Term::kSums * D * static_cast<int64_t>(sizeof(double)));
-  launch(device, {chunks * ceil_div(D, kSumColumns), kSumColumns * kSumLanes}, partial_sums<Term>, term,
-         partial.as<double>(), T, D, rows);
-  launch(device, {ceil_div(Term::kSums * D, 256), 256}, add_partial_sums<Term::kSums>, partial.as<double>(),
-         to, D, chunks);
+  const Scratch partial(device, chunks * Term::kSums * D * static_cast<int64_t>(sizeof(float)));
+  if (D % kPack == 0 && elements_at_once<X>(pointers) == kPack)
+    launch(device, {chunks * ceil_div(D, 32 * kPack), kSumThreads}, partial_sums<kPack, Term>, term,
+           partial.as<float>(), T, D, rows);
+  else
+    launch(device, {chunks * ceil_div(D, 32), kSumThreads}, partial_sums<1, Term>, term, partial.as<float>(),
+           T, D, rows);
+  add_chunks<Term::kSums>(device, partial.as<float>(), to, D, chunks);
 }
 
 }  // namespace outright::cuda

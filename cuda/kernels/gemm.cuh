@@ -3,7 +3,8 @@
 //
 //   C[m, n] = sum over k of A(m, k) B(k, n), which an epilogue then stores
 //
-// Each element is summed in order of k, 16 at a time: it depends on nothing but its row and column.
+// Each element is summed in order of k, 16 at a time, and these sums 64 at a time: it depends on nothing but
+// its row and column.
 #pragma once
 
 #include "number.cuh"
@@ -13,6 +14,7 @@ namespace outright::cuda {
 
 constexpr int kGemmTile = 64;
 constexpr int kGemmDepth = 16;
+constexpr int kGemmSums = 64;      // of kGemmDepth numbers each, that are added up apart
 constexpr int kGemmThreads = 256;  // 16 x 16, each with 4 x 4 elements
 
 // A matrix by strides: element (i, j) is data[i * row + j * column].
@@ -45,7 +47,7 @@ __global__ void __launch_bounds__(kGemmThreads)
   const int64_t first_m = blockIdx.x % tiles_down * kGemmTile;
   const int64_t first_n = blockIdx.x / tiles_down * kGemmTile;
   const unsigned down = threadIdx.x / 16, across = threadIdx.x % 16;
-  float sums[4][4] = {};
+  float sums[4][4] = {}, later[4][4] = {};
   for (int64_t first_k = 0; first_k < K; first_k += kGemmDepth) {
     load_tile(a_tile, a, first_m, M, first_k, K);
     load_tile(b_tile, b, first_n, N, first_k, K);
@@ -60,7 +62,14 @@ __global__ void __launch_bounds__(kGemmThreads)
         for (int j = 0; j < 4; ++j) part[i][j] += left[i] * right[j];
     }
     for (int i = 0; i < 4; ++i)
-      for (int j = 0; j < 4; ++j) sums[i][j] += part[i][j];
+      for (int j = 0; j < 4; ++j) later[i][j] += part[i][j];
+    const bool ends = first_k + kGemmDepth >= K;
+    if (ends || first_k / kGemmDepth % kGemmSums == kGemmSums - 1)
+      for (int i = 0; i < 4; ++i)
+        for (int j = 0; j < 4; ++j) {
+          sums[i][j] += later[i][j];
+          later[i][j] = 0.0f;
+        }
     __syncthreads();
   }
   for (unsigned i = 0; i < 4; ++i)

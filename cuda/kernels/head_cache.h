@@ -1,6 +1,6 @@
-// What the head's forward pass keeps for its backward pass: exponentials of the logits of the first tiles of the
-// vocabulary, each relative to the largest of its row and tile, so that storing them in X costs a relative
-// rounding only.
+// What the head's forward pass keeps for its backward pass: exponentials of the logits of the first tiles of
+// the vocabulary, each relative to the largest of its row and tile, so that storing them in X costs a
+// relative rounding only.
 #pragma once
 
 #include <algorithm>

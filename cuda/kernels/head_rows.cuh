@@ -20,14 +20,6 @@ __device__ inline float term(float z, float largest) {
   return exp2f(fmaf(z, kLog2E, -largest));
 }
 
-// Four numbers that begin at `from`, of which `count` are there; the others are `missing`.
-__device__ inline Floats<4> load_four(const float* from, int64_t count, bool aligned, float missing) {
-  if (aligned && count >= 4) return load<4>(from);
-  Floats<4> values;
-#pragma unroll
-  for (int k = 0; k < 4; ++k) values.at[k] = k < count ? from[k] : missing;
-  return values;
-}
 template <typename X>
 __device__ inline void store_four(X* to, const Floats<4>& values, int64_t count, bool aligned) {
   if (aligned && count >= 4) {
@@ -39,8 +31,8 @@ __device__ inline void store_four(X* to, const Floats<4>& values, int64_t count,
     if (k < count) to[k] = narrow<X>(values.at[k]);
 }
 
-// A warp for each row and tile of logits[N, columns], the words from `word` on, a multiple of kTile: each lane has
-// eight times four words of the tile in registers, so logits are read once.
+// A warp for each row and tile of logits[N, columns], the words from `word` on, a multiple of kTile: each
+// lane has eight times four words of the tile in registers, so logits are read once.
 template <typename X>
 __global__ void __launch_bounds__(kHeadThreads)
     head_statistics(const float* logits, int64_t N, int64_t columns, int64_t word, const int32_t* targets,
@@ -59,7 +51,7 @@ __global__ void __launch_bounds__(kHeadThreads)
 #pragma unroll
   for (int j = 0; j < kEach; ++j) {
     const int64_t at = (j * static_cast<int>(kWarp) + lane) * 4;
-    values[j] = load_four(row + begin + at, width - at, aligned, -INFINITY);
+    values[j] = load_up_to<4>(row + begin + at, width - at, aligned, -INFINITY);
 #pragma unroll
     for (int k = 0; k < 4; ++k) largest = Larger{}(values[j].at[k], largest);
   }
@@ -87,8 +79,8 @@ __global__ void __launch_bounds__(kHeadThreads)
 
 // A thread for each row.
 __global__ void __launch_bounds__(kHeadThreads)
-    merge_partials(const Partial* partials, int64_t tiles, const float* target_logits, float* logp, float* lse,
-                   int64_t N) {
+    merge_partials(const Partial* partials, int64_t tiles, const float* target_logits, float* logp,
+                   float* lse, int64_t N) {
   const int64_t n = static_cast<int64_t>(blockIdx.x) * kHeadThreads + threadIdx.x;
   if (n >= N) return;
   const Partial* row = partials + n * tiles;
@@ -118,9 +110,10 @@ constexpr int64_t dz_stride(int64_t columns) {
   return columns * static_cast<int64_t>(sizeof(float) / sizeof(X));
 }
 
-// dz[n, i] = g (onehot - p) of the words from `word` on; at the target 1 - p is -expm1(logp). Zero where g is,
-// whatever the logits are. A block for each row goes through its tiles in order: dz takes the place of logits
-// that have been read, in X. Of words in the cache there are no logits; p is exponential * 2^(largest - lse).
+// dz[n, i] = g (onehot - p) of the words from `word` on; at the target 1 - p is -expm1(logp). Zero where g
+// is, whatever the logits are. A block for each row goes through its tiles in order: dz takes the place of
+// logits that have been read, in X. Of words in the cache there are no logits; p is exponential * 2^(largest
+// - lse).
 template <typename X, bool cached>
 __global__ void __launch_bounds__(kHeadThreads)
     logit_gradients(float* logits, int64_t columns, int64_t word, HeadRow rows, HeadCache<X> cache) {
@@ -132,21 +125,15 @@ __global__ void __launch_bounds__(kHeadThreads)
   const int64_t target = rows.targets[n] - word;
   for (int64_t begin = 0; begin < columns; begin += kTile) {
     const int64_t at = begin + threadIdx.x * 4, count = columns - at;
-    Floats<4> values{};
+    Floats<4> values;
     float factor = 0.0f;
     if constexpr (cached) {
       const int64_t tile = (word + begin) / kTile;
       factor = -weight * exp2f(*cache.largest(tile, n) - lse * kLog2E);
       const X* kept = cache.row(tile, n) + threadIdx.x * 4;
-      if (count >= 4 && cache.width(tile) % 4 == 0) {
-        values = load<4>(kept);
-      } else {
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          if (k < count) values.at[k] = widen(kept[k]);
-      }
+      values = load_up_to<4>(kept, count, cache.width(tile) % 4 == 0);
     } else {
-      if (count > 0) values = load_four(from + at, count, columns % 4 == 0, 0.0f);
+      values = load_up_to<4>(from + at, count, columns % 4 == 0);
       __syncthreads();  // all of the tile has been read
     }
 #pragma unroll

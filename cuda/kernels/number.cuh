@@ -62,6 +62,15 @@ __device__ inline Floats<n> load(const X* from) {
   for (int i = 0; i < n; ++i) values.at[i] = widen(pack.at[i]);
   return values;
 }
+// The same of n numbers that `count` are there of; the others are `missing`. One by one where not aligned.
+template <int n, typename X>
+__device__ inline Floats<n> load_up_to(const X* from, int64_t count, bool aligned, float missing = 0.0f) {
+  if (aligned && count >= n) return load<n>(from);
+  Floats<n> values;
+#pragma unroll
+  for (int k = 0; k < n; ++k) values.at[k] = k < count ? widen(from[k]) : missing;
+  return values;
+}
 template <int n, typename X>
 __device__ inline void store(X* to, const Floats<n>& values) {
   Pack<X, n> pack;

@@ -2,6 +2,7 @@
 // operations.
 #pragma once
 
+#include "divide.cuh"
 #include "each.cuh"
 #include "shared/row_order.h"
 
@@ -16,7 +17,8 @@ struct Gather {
   int64_t D;
   template <int n>
   __device__ void at(int64_t i) const {
-    store_pack<n>(y + i, load_pack<n>(x + rows[i / D] * D + i % D));
+    const auto [row, d] = divide(i, D);
+    store_pack<n>(y + i, load_pack<n>(x + rows[row] * D + d));
   }
 };
 
@@ -29,8 +31,7 @@ struct ScatterAdd {
   int64_t D;
   template <int n>
   __device__ void at(int64_t i) const {
-    const int64_t row = i / D;
-    const int64_t d = i % D;
+    const auto [row, d] = divide(i, D);
     X* here = to + targets[row] * D + d;
     Floats<n> sum = load<n>(here);
     for (int32_t k = begins[row]; k < begins[row + 1]; ++k) {

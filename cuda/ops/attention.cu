@@ -90,7 +90,7 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
     check.separate();
     if (T == 0 || H == 0) return;
     if constexpr (std::is_same_v<X, bfloat16>) {
-      if (takes_tensor_attention(C))
+      if (takes_tensor_attention(device, C))
         return tensor_attention(device,
                                 {all_heads(Q, shape.q), all_heads(K, shape.k), all_heads(V, shape.v),
                                  all_heads(O, shape.out()), LSE, H, shape.group(), C, shape.scale},

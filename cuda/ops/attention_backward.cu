@@ -165,7 +165,7 @@ void attention_backward(Device& device, const outright_tensor* dout, const outri
     const Sight sight{static_cast<const int32_t*>(start->data), static_cast<const int32_t*>(skip_from->data),
                       static_cast<const int32_t*>(skip_to->data)};
     if constexpr (std::is_same_v<X, bfloat16>) {
-      if (takes_tensor_attention(C))
+      if (takes_tensor_attention(device, C))
         return tensor_attention_backward(
             device,
             {all_heads(Q, shape.q), all_heads(K, shape.k), all_heads(V, shape.v), all_heads(DO, shape.out()),

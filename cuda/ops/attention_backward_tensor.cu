@@ -115,7 +115,8 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
   put<kC>(in.dq.head(h), sums, rows, in.C, in.scale, in.accumulate, place);
 }
 
-template <int kC>
+// Of keys, of values, or of both: sums of heads of 256 numbers would fill a thread's registers twice.
+template <int kC, bool kOfKeys, bool kOfValues>
 __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackward in, OnTiles tiles) {
   const int64_t G = in.H / in.group;
   const int64_t g = blockIdx.x % G, tile = blockIdx.x / G;
@@ -145,7 +146,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
       __syncthreads();
       FragmentC weights[kBlocks] = {}, slopes[kBlocks] = {};
       add_dots<kC>(weights, keys, queries, place);
-      add_dots<kC>(slopes, values, gradients, place);
+      if constexpr (kOfKeys) add_dots<kC>(slopes, values, gradients, place);
       Seen seen;
 #pragma unroll
       for (int n = 0; n < kBlocks; ++n) {
@@ -159,23 +160,38 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
           pull(weights[n].at[k], slopes[n].at[k], rules[column], is_seen, to_log2);
         }
       }
-      add_pairs<kC>(v_sums, weights, gradients, seen, bad[1] == 0, place);
-      add_pairs<kC>(k_sums, slopes, queries, seen, bad[0] == 0, place);
+      if constexpr (kOfValues) add_pairs<kC>(v_sums, weights, gradients, seen, bad[1] == 0, place);
+      if constexpr (kOfKeys) add_pairs<kC>(k_sums, slopes, queries, seen, bad[0] == 0, place);
     }
   }
-  put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
-  put<kC>(in.dv.head(g), v_sums, rows, in.C, 1.0f, in.accumulate, place);
+  if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
+  if constexpr (kOfValues) put<kC>(in.dv.head(g), v_sums, rows, in.C, 1.0f, in.accumulate, place);
 }
+
+template <int kC>
+constexpr int64_t kBytes = 4 * kTileNumbers<kC> * 2 + kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
 
 template <int kC>
 void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_query,
            const OnTiles& by_key) {
-  constexpr int64_t kBytes = 4 * kTileNumbers<kC> * 2 + kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
-  launch(device, {tiles * in.H, kTileThreads, kBytes}, query_gradients_tensor<kC>, in, by_query);
-  launch(device, {tiles * (in.H / in.group), kTileThreads, kBytes}, key_gradients_tensor<kC>, in, by_key);
+  const Shape queries{tiles * in.H, kTileThreads, kBytes<kC>};
+  const Shape keys{tiles * (in.H / in.group), kTileThreads, kBytes<kC>};
+  launch(device, queries, query_gradients_tensor<kC>, in, by_query);
+  if constexpr (kC <= 128) {
+    launch(device, keys, key_gradients_tensor<kC, true, true>, in, by_key);
+  } else {
+    launch(device, keys, key_gradients_tensor<kC, true, false>, in, by_key);
+    launch(device, keys, key_gradients_tensor<kC, false, true>, in, by_key);
+  }
 }
 
 }  // namespace
+
+int64_t tensor_backward_bytes(int64_t C) {
+  int64_t bytes = 0;
+  with_tensor_width(C, [&](auto width) { bytes = kBytes<decltype(width)::value>; });
+  return bytes;
+}
 
 void tensor_attention_backward(Device& device, TensorBackward in, const std::vector<Run>& runs) {
   const DocumentTiles found = document_tiles(runs, kTileRows);
@@ -189,12 +205,8 @@ void tensor_attention_backward(Device& device, TensorBackward in, const std::vec
   in.rows = rows.data();
   const OnTiles by_query{query_begins.data(), query_others.data()};
   const OnTiles by_key{key_begins.data(), key_others.data()};
-  if (in.C <= 32)
-    start<32>(device, in, tiles, by_query, by_key);
-  else if (in.C <= 64)
-    start<64>(device, in, tiles, by_query, by_key);
-  else
-    start<128>(device, in, tiles, by_query, by_key);
+  with_tensor_width(in.C,
+                    [&](auto width) { start<decltype(width)::value>(device, in, tiles, by_query, by_key); });
 }
 
 }  // namespace outright::cuda

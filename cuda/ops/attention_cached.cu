@@ -94,7 +94,7 @@ void attention_cached(Device& device, const outright_tensor* q, const outright_t
     launch(device, {N * G, kCachedThreads}, keep<X>, all_heads(V, shape.v), LAST, V_CACHE, G, C);
     if constexpr (std::is_same_v<X, bfloat16>) {
       const auto in_cache = [&](const X* data) { return AllHeads<const X>{data, 0, G * C, C}; };
-      if (takes_tensor_attention(C))
+      if (takes_tensor_attention(device, C))
         return tensor_attention(device,
                                 {all_heads(Q, shape.q), in_cache(K_CACHE), in_cache(V_CACHE),
                                  all_heads(O, shape.out()), nullptr, H, shape.group(), C, shape.scale},

@@ -122,21 +122,19 @@ void start(Device& device, const TensorAttention& attention, const AttentionTask
 
 }  // namespace
 
-bool takes_tensor_attention(int64_t C) {
+bool takes_tensor_attention(const Device& device, int64_t C) {
   const char* wanted = std::getenv("OUTRIGHT_CUDA_ATTENTION");
-  return wanted != nullptr && std::strcmp(wanted, "tensor") == 0 && C <= 128;
+  if (wanted != nullptr && std::strcmp(wanted, "plain") == 0) return false;
+  return C <= 256 && tensor_backward_bytes(C) <= device.shared_bytes;
 }
 
 void tensor_attention(Device& device, const TensorAttention& attention,
                       const std::vector<AttentionTask>& tasks) {
   const auto count = static_cast<int64_t>(tasks.size());
   const Uploaded<AttentionTask> uploaded(device, tasks.data(), count);
-  if (attention.C <= 32)
-    start<32>(device, attention, uploaded.data(), count);
-  else if (attention.C <= 64)
-    start<64>(device, attention, uploaded.data(), count);
-  else
-    start<128>(device, attention, uploaded.data(), count);
+  with_tensor_width(attention.C, [&](auto width) {
+    start<decltype(width)::value>(device, attention, uploaded.data(), count);
+  });
 }
 
 }  // namespace outright::cuda

@@ -1,6 +1,9 @@
 // Attention on tensor cores (attention_tensor.cu, attention_backward_tensor.cu).
 #pragma once
 
+#include <type_traits>
+#include <vector>
+
 #include "kernels/attention.cuh"
 #include "kernels/attention_tasks.h"
 
@@ -15,9 +18,22 @@ struct TensorAttention {
   float scale;
 };
 
-// Whether this device takes it for heads of C numbers: where OUTRIGHT_CUDA_ATTENTION is "tensor", and C at
-// most 128.
-bool takes_tensor_attention(int64_t C);
+// Whether this device takes it, forward and backward, for heads of C numbers: up to 256, where its blocks may
+// have the shared memory, and unless OUTRIGHT_CUDA_ATTENTION is "plain".
+bool takes_tensor_attention(const Device& device, int64_t C);
+
+// Calls body(std::integral_constant<int, kC>{}) with the width of tiles for heads of C numbers.
+template <typename Body>
+void with_tensor_width(int64_t C, const Body& body) {
+  if (C <= 32)
+    body(std::integral_constant<int, 32>{});
+  else if (C <= 64)
+    body(std::integral_constant<int, 64>{});
+  else if (C <= 128)
+    body(std::integral_constant<int, 128>{});
+  else
+    body(std::integral_constant<int, 256>{});
+}
 
 constexpr int64_t kTensorQueries = 64;  // of a task, at most
 void tensor_attention(Device& device, const TensorAttention& attention,
@@ -34,6 +50,8 @@ struct TensorBackward {
   bool accumulate;
   const TileRows* rows = nullptr;  // filled in
 };
+// Shared memory that a block of it needs.
+int64_t tensor_backward_bytes(int64_t C);
 void tensor_attention_backward(Device& device, TensorBackward in, const std::vector<Run>& runs);
 
 }  // namespace outright::cuda

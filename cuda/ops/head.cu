@@ -2,8 +2,8 @@
 //
 // Forward: the logits of a block become partial statistics of fixed tiles of kTile words, which are merged in
 // order at the end; of the first tiles, as many as a cache holds, exponentials are kept. Backward: lse is
-// known, so a block is complete without the others; each row of dw is written once. A block that is not in the
-// cache costs one product more.
+// known, so a block is complete without the others; each row of dw is written once. A block that is not in
+// the cache costs one product more.
 #include "kernels/gemm.cuh"
 #include "kernels/head_rows.cuh"
 #include "kernels/rows.cuh"
@@ -26,7 +26,7 @@ struct ActiveRows {
   template <int n>
   __device__ void at(int64_t i) const {
     Pack<X, n> pack{};
-    if (g[i / D] != 0.0f) pack = load_pack<n>(h + i);
+    if (g[divide(i, D).whole] != 0.0f) pack = load_pack<n>(h + i);
     store_pack<n>(active + i, pack);
   }
 };
@@ -40,7 +40,7 @@ struct HiddenGradients {
   bool accumulate;
   template <int n>
   __device__ void at(int64_t i) const {
-    const bool active = g[i / D] != 0.0f;
+    const bool active = g[divide(i, D).whole] != 0.0f;
     if (accumulate && !active) return;
     Floats<n> result{};
     if (accumulate) result = load<n>(dh + i);

@@ -30,8 +30,11 @@ struct BiasGradient {
   static constexpr int kSums = 1;
   const X* dy;
   int64_t N;
-  __device__ void add(int64_t m, int64_t n, double* sums) const {
-    sums[0] += static_cast<double>(widen(dy[m * N + n]));
+  template <int n>
+  __device__ void add(int64_t m, int64_t column, Floats<n>* sums) const {
+    const Floats<n> values = load<n>(dy + m * N + column);
+#pragma unroll
+    for (int k = 0; k < n; ++k) sums[0].at[k] += values.at[k];
   }
 };
 
@@ -107,7 +110,7 @@ void linear_backward_weight(Device& device, const outright_tensor* dy, const out
     check.separate();
     if (!device.by_library({N, K, M, DY, from, true, true, kDtype<X>, DW, DW, OUTRIGHT_FLOAT32, nullptr}))
       multiply(device, N, K, M, Strided<X>{DY, 1, N}, Strided<X>{from, 1, K}, StoreSum<float>{DW, K, true});
-    if (DB) add_column_sums(device, BiasGradient<X>{DY, N}, SumTargets<1>{{DB}}, M, N);
+    if (DB) add_column_sums<X>(device, BiasGradient<X>{DY, N}, {DY}, SumTargets<1>{{DB}}, M, N);
   });
 }
 

@@ -95,13 +95,76 @@ struct ParameterGradients {
   const X *dy, *x;
   const float *means, *rstds;
   int64_t D;
-  __device__ void add(int64_t t, int64_t d, double* sums) const {
-    const float gradient = widen(dy[t * D + d]);
-    const float xhat = (widen(x[t * D + d]) - (means ? means[t] : 0.0f)) * rstds[t];
-    sums[0] += static_cast<double>(gradient) * static_cast<double>(xhat);
-    sums[1] += static_cast<double>(gradient);
+  template <int n>
+  __device__ void add(int64_t t, int64_t d, Floats<n>* sums) const {
+    const Floats<n> gradients = load<n>(dy + t * D + d), values = load<n>(x + t * D + d);
+    const float mean = means ? means[t] : 0.0f, rstd = rstds[t];
+#pragma unroll
+    for (int k = 0; k < n; ++k) {
+      sums[0].at[k] += gradients.at[k] * ((values.at[k] - mean) * rstd);
+      sums[1].at[k] += gradients.at[k];
+    }
   }
 };
+
+// norm_backward and the sums of ParameterGradients at once, for rows of up to kPacks packs a thread: a block
+// goes through the rows of a chunk, has each in registers and so reads it once. partial[chunk, 2, D]
+template <int n, int kPacks, typename X>
+__global__ void __launch_bounds__(kNormThreads)
+    norm_backward_with_sums(const X* dy, const X* x, const X* w, const float* means, const float* rstds,
+                            X* dx, float* partial, int64_t T, int64_t D, int64_t rows, bool accumulate) {
+  const int64_t chunk = blockIdx.x;
+  const int64_t last = (chunk + 1) * rows < T ? (chunk + 1) * rows : T;
+  const float inverse = 1.0f / static_cast<float>(D);
+  const auto column = [](int p) { return (static_cast<int64_t>(p) * kNormThreads + threadIdx.x) * n; };
+  Floats<n> scale[kPacks] = {}, w_sums[kPacks] = {}, b_sums[kPacks] = {};
+#pragma unroll
+  for (int p = 0; p < kPacks; ++p)
+    if (column(p) < D) scale[p] = load<n>(w + column(p));
+  for (int64_t t = chunk * rows; t < last; ++t) {
+    const float mean = means ? means[t] : 0.0f, rstd = rstds[t];
+    Floats<n> a[kPacks] = {}, xhat[kPacks] = {};  // dy w, and x normalised
+    float a_sum = 0.0f, a_xhat_sum = 0.0f;
+#pragma unroll
+    for (int p = 0; p < kPacks; ++p) {
+      if (column(p) >= D) continue;
+      a[p] = load<n>(dy + t * D + column(p));
+      xhat[p] = load<n>(x + t * D + column(p));
+#pragma unroll
+      for (int k = 0; k < n; ++k) {
+        const float gradient = a[p].at[k];
+        float& value = xhat[p].at[k];
+        value = (value - mean) * rstd;
+        w_sums[p].at[k] += gradient * value;
+        b_sums[p].at[k] += gradient;
+        a[p].at[k] = gradient * scale[p].at[k];
+        a_sum += a[p].at[k];
+        a_xhat_sum += a[p].at[k] * value;
+      }
+    }
+    const float a_xhat = block_sum(a_xhat_sum) * inverse;
+    const float a_mean = means ? block_sum(a_sum) * inverse : 0.0f;
+#pragma unroll
+    for (int p = 0; p < kPacks; ++p) {
+      if (column(p) >= D) continue;
+      Floats<n> result{};
+      if (accumulate) result = load<n>(dx + t * D + column(p));
+#pragma unroll
+      for (int k = 0; k < n; ++k) result.at[k] += (a[p].at[k] - a_mean - xhat[p].at[k] * a_xhat) * rstd;
+      store<n>(dx + t * D + column(p), result);
+    }
+  }
+#pragma unroll
+  for (int p = 0; p < kPacks; ++p) {
+    if (column(p) >= D) continue;
+    float* to = partial + chunk * 2 * D + column(p);
+#pragma unroll
+    for (int k = 0; k < n; ++k) {
+      to[k] = w_sums[p].at[k];
+      to[D + k] = b_sums[p].at[k];
+    }
+  }
+}
 
 // Rows of one pack after the other where they are aligned, else number by number.
 template <typename X>
@@ -121,10 +184,25 @@ template <typename X>
 void backward(Device& device, const X* dy, const X* x, const X* w, const float* mean, const float* rstd,
               X* dx, float* dw, float* db, int64_t T, int64_t D, bool accumulate) {
   constexpr int kPack = 16 / sizeof(X);
-  const auto kernel = in_packs<X>(D, {dy, x, w, dx}) ? norm_backward<kPack, X> : norm_backward<1, X>;
+  const bool packed = in_packs<X>(D, {dy, x, w, dx});
+  const SumTargets<2> targets{{dw, db}};
+  if ((dw || db) && packed && D <= 4 * kPack * kNormThreads && T > 0) {
+    // so many blocks that they fill a GPU, of so few rows that float32 sums stay exact enough
+    const int64_t rows = std::clamp<int64_t>(ceil_div(T, 1024), 1, 32);
+    const int64_t chunks = ceil_div(T, rows);
+    const Scratch partial(device, chunks * 2 * D * static_cast<int64_t>(sizeof(float)));
+    const auto kernel = D <= kPack * kNormThreads       ? norm_backward_with_sums<kPack, 1, X>
+                        : D <= 2 * kPack * kNormThreads ? norm_backward_with_sums<kPack, 2, X>
+                                                        : norm_backward_with_sums<kPack, 4, X>;
+    launch(device, {chunks, kNormThreads}, kernel, dy, x, w, mean, rstd, dx, partial.as<float>(), T, D, rows,
+           accumulate);
+    add_chunks<2>(device, partial.as<float>(), targets, D, chunks);
+    return;
+  }
+  const auto kernel = packed ? norm_backward<kPack, X> : norm_backward<1, X>;
   launch(device, {T, kNormThreads}, kernel, dy, x, w, mean, rstd, dx, D, accumulate);
   if (dw || db)
-    add_column_sums(device, ParameterGradients<X>{dy, x, mean, rstd, D}, SumTargets<2>{{dw, db}}, T, D);
+    add_column_sums<X>(device, ParameterGradients<X>{dy, x, mean, rstd, D}, {dy, x}, targets, T, D);
 }
 
 }  // namespace

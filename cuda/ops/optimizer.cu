@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/each.cuh"
 #include "kernels/master.cuh"
 #include "kernels/reduce.cuh"
 #include "operations.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int64_t kChunk = 4096;  // elements of one block
+constexpr int kPack = 4;          // elements that a thread reads at once
 
 // The tensor of a list that a block works on, and where in it. `first` are the numbers of the first chunks.
 struct Place {
@@ -50,10 +52,13 @@ __global__ void __launch_bounds__(kThreads)
   const Place place = place_of(first, n, blockIdx.x);
   const Slice tensor = tensors[place.tensor];
   const int64_t end = place.begin + kChunk < tensor.count ? place.begin + kChunk : tensor.count;
+  const bool aligned = reinterpret_cast<uintptr_t>(tensor.data) % 16 == 0;
   double sum = 0;
-  for (int64_t i = place.begin + threadIdx.x; i < end; i += kThreads) {
-    const auto value = static_cast<double>(tensor.data[i]);
-    sum += value * value;
+  for (int64_t i = place.begin + threadIdx.x * kPack; i < end; i += kThreads * kPack) {
+    const Floats<kPack> values = load_up_to<kPack>(tensor.data + i, end - i, aligned);
+#pragma unroll
+    for (int k = 0; k < kPack; ++k)
+      sum += static_cast<double>(values.at[k]) * static_cast<double>(values.at[k]);
   }
   sum = block_sum(sum);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
@@ -74,6 +79,7 @@ struct Weights {
   int64_t count;
   uint64_t key;  // of stochastic rounding
   bool is_bfloat16;
+  bool aligned;  // all of them, to what a pack needs
 };
 
 struct Update : AdamWScalars {
@@ -96,26 +102,50 @@ __device__ inline bfloat16 round_by_chance(float x, uint64_t key, int64_t index)
   return {static_cast<uint16_t>((bits + random) >> 16)};
 }
 
+// Elements i ... i + n - 1 of a tensor.
+template <int n>
+__device__ inline void update_pack(const Weights& tensor, int64_t i, const Update& update) {
+  Floats<n> m = load<n>(tensor.m + i), v = load<n>(tensor.v + i);
+  const Floats<n> grad = load<n>(tensor.grad + i);
+  if (!tensor.is_bfloat16) {
+    float* p = static_cast<float*>(tensor.param) + i;
+    Floats<n> values = load<n>(p);
+#pragma unroll
+    for (int k = 0; k < n; ++k) values.at[k] = update(values.at[k], grad.at[k], &m.at[k], &v.at[k]);
+    store<n>(p, values);
+  } else {
+    bfloat16* p = static_cast<bfloat16*>(tensor.param) + i;
+    Pack<bfloat16, n> weights = load_pack<n>(p);
+    if (tensor.low) {
+      Pack<int16_t, n> lows = load_pack<n>(tensor.low + i);
+#pragma unroll
+      for (int k = 0; k < n; ++k)
+        split_halves(update(join_halves(weights.at[k], lows.at[k]), grad.at[k], &m.at[k], &v.at[k]),
+                     &weights.at[k], &lows.at[k]);
+      store_pack<n>(tensor.low + i, lows);
+    } else {
+#pragma unroll
+      for (int k = 0; k < n; ++k)
+        weights.at[k] =
+            round_by_chance(update(widen(weights.at[k]), grad.at[k], &m.at[k], &v.at[k]), tensor.key, i + k);
+    }
+    store_pack<n>(p, weights);
+  }
+  store<n>(tensor.m + i, m);
+  store<n>(tensor.v + i, v);
+}
+
 __global__ void __launch_bounds__(kThreads)
     update_all(const Weights* tensors, const int64_t* first, int64_t n, Update update) {
   const Place place = place_of(first, n, blockIdx.x);
   const Weights tensor = tensors[place.tensor];
   const int64_t end = place.begin + kChunk < tensor.count ? place.begin + kChunk : tensor.count;
-  for (int64_t i = place.begin + threadIdx.x; i < end; i += kThreads) {
-    float m = tensor.m[i], v = tensor.v[i];
-    const float grad = tensor.grad[i];
-    if (!tensor.is_bfloat16) {
-      float* p = static_cast<float*>(tensor.param) + i;
-      *p = update(*p, grad, &m, &v);
+  for (int64_t i = place.begin + threadIdx.x * kPack; i < end; i += kThreads * kPack) {
+    if (tensor.aligned && i + kPack <= end) {
+      update_pack<kPack>(tensor, i, update);
     } else {
-      bfloat16* p = static_cast<bfloat16*>(tensor.param) + i;
-      if (tensor.low)
-        split_halves(update(join_halves(*p, tensor.low[i]), grad, &m, &v), p, tensor.low + i);
-      else
-        *p = round_by_chance(update(widen(*p), grad, &m, &v), tensor.key, i);
+      for (int64_t j = i; j < i + kPack && j < end; ++j) update_pack<1>(tensor, j, update);
     }
-    tensor.m[i] = m;
-    tensor.v[i] = v;
   }
 }
 
@@ -150,10 +180,11 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
       mix_bits(mix_bits(settings->seed) + static_cast<uint64_t>(settings->step));  // of this step
   std::vector<Weights> list;
   for (int64_t i = 0; i < n; ++i) {
-    list.push_back({params[i].data, lows && lows[i].count > 0 ? static_cast<int16_t*>(lows[i].data) : nullptr,
-                    static_cast<const float*>(grads[i].data), static_cast<float*>(m[i].data),
-                    static_cast<float*>(v[i].data), params[i].count,
-                    mix_bits(draw + static_cast<uint64_t>(i)), params[i].dtype == OUTRIGHT_BFLOAT16});
+    auto* const low = lows && lows[i].count > 0 ? static_cast<int16_t*>(lows[i].data) : nullptr;
+    list.push_back({params[i].data, low, static_cast<const float*>(grads[i].data),
+                    static_cast<float*>(m[i].data), static_cast<float*>(v[i].data), params[i].count,
+                    mix_bits(draw + static_cast<uint64_t>(i)), params[i].dtype == OUTRIGHT_BFLOAT16,
+                    elements_at_once<float>({params[i].data, low, grads[i].data, m[i].data, v[i].data}) > 1});
   }
   const std::vector<int64_t> first = first_chunks(params, n);
   const Uploaded<Weights> on_list(device, list.data(), n);

@@ -1,4 +1,5 @@
 // Rotary position embedding (Su et al., 2021), half-split convention as in GPT-NeoX and Llama.
+#include "kernels/divide.cuh"
 #include "kernels/each.cuh"
 #include "operations.h"
 #include "shared/check.h"
@@ -31,14 +32,14 @@ struct Rotary {
   // Element i of [T, slots, C]; those of the first half of a turned head take their partners along.
   template <int n>
   __device__ void at(int64_t i) const {
-    const int64_t c = i % C;
-    const int64_t slot = i / C % slots;
-    if (slot % period >= rotated || c >= 2 * half) {
+    const auto [head, c] = divide(i, C);
+    const auto [t, slot] = divide(head, slots);
+    if (divide(slot, period).rest >= rotated || c >= 2 * half) {
       put<n>(i, load<n>(x + i));
       return;
     }
     if (c >= half) return;
-    const int64_t angle = positions[i / C / slots] * half + c;
+    const int64_t angle = positions[t] * half + c;
     const Floats<n> first = load<n>(x + i);
     const Floats<n> second = load<n>(x + i + half);
     const Floats<n> cosines = load<n>(cos + angle);

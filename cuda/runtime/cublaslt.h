@@ -24,7 +24,7 @@ struct Product {
   void* y;
   const void* r;  // added to the product, may be y; nullptr: nothing is
   int32_t result_dtype;
-  const void* bias;  // [N] of the operands' dtype, or nullptr
+  const void* bias;      // [N] of the operands' dtype, or nullptr
   int64_t a_stride = 0;  // elements from one stored row of a to the next; 0: it has no gaps
 };
 

@@ -1,5 +1,5 @@
-// Copies between host and device through a few pinned blocks, so that a copy to the device returns as soon as
-// the data has left the caller's hands.
+// Copies between host and device through pinned memory, so that a copy to the device returns as soon as the
+// data has left the caller's hands, and nothing waits for the device but what brings numbers to the host.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -9,6 +9,8 @@
 
 namespace outright::cuda {
 
+// Copies to the device take a piece each of a few blocks in turn. Only one that begins a block again waits,
+// until what was copied from it has arrived: megabytes later.
 class Staging {
  public:
   explicit Staging(cudaStream_t stream);
@@ -22,15 +24,19 @@ class Staging {
 
  private:
   static constexpr int64_t kBytes = int64_t{4} << 20;
+  static constexpr int64_t kAlignment = 256;
   struct Block {
     char* data = nullptr;
-    cudaEvent_t sent = nullptr;
+    cudaEvent_t sent = nullptr;  // after the last copy from it
   };
-  Block& next();
+  // A place for `bytes`, at most kBytes, of the current block or the next.
+  char* piece(int64_t bytes);
 
   cudaStream_t stream_;
   std::array<Block, 4> blocks_;
-  size_t turn_ = 0;
+  size_t current_ = 0;
+  int64_t used_ = 0;  // of the current block
+  char* received_ = nullptr;
 };
 
 }  // namespace outright::cuda

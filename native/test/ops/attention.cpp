@@ -38,7 +38,11 @@ void AddShapes(Suite& suite) {
   AddBoth(suite, "packed pairs", {3, 3, 10, HeadPlacement::kFused}, PackedPairs());
   AddBoth(suite, "packed pairs", {6, 3, 7, HeadPlacement::kPadded}, PackedPairs());
   AddBoth(suite, "T 20 of scale 0.25", {2, 2, 32, HeadPlacement::kSeparate, 0.25}, Documents({20}));
+  // The largest heads, and such as fill up what is made for those.
+  AddBoth(suite, "documents 5,12", {2, 1, 256}, Documents({5, 12}));
+  AddBoth(suite, "packed pairs", {1, 1, 136}, PackedPairs());
   if (suite.quick) return;
+  AddBoth(suite, "T 150", {2, 1, 256}, Documents({150}));
   AddBoth(suite, "T 130", {2, 2, 128}, Documents({130}));
   AddBoth(suite, "T 129", {1, 1, 123}, Documents({129}));
   AddBoth(suite, "T 64", {4, 4, 64, HeadPlacement::kFused}, Documents({64}));

@@ -44,7 +44,9 @@ describe("outright bench", () => {
   it("refuses a suite, a shape and a number that there is not, before it measures", async () => {
     expect(await run(["bench", "speed"])).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('there is no suite "speed"; there are ops, head, attention, rows, step, ladder'),
+      stderr: expect.stringContaining(
+        'there is no suite "speed"; there are ops, head, attention, rows, step, ladder',
+      ),
     });
     expect(await run(["bench", "--shape", "7b"])).toMatchObject({
       code: 1,

@@ -16,7 +16,10 @@ export function addBench(program: Command, output: Output): void {
     .description(
       "Measures the engine on this machine, on the processor or a GPU: single operations, whole steps beside PyTorch where a Python with torch is found, memory, data, overheads of the policies. What cannot be measured is told as SKIPPED.",
     )
-    .argument("[suite...]", "ops, head, attention, rows, step, ladder, overhead, generate, memory, data (default: all)")
+    .argument(
+      "[suite...]",
+      "ops, head, attention, rows, step, ladder, overhead, generate, memory, data (default: all)",
+    )
     .option("--suite <name...>", "the same")
     .addOption(several("--shape <name...>", "shapes of models (default: 14m 70m; on a GPU 1b)", SHAPES))
     .addOption(
@@ -50,7 +53,11 @@ export function addBench(program: Command, output: Output): void {
         ["default", "glibc", "tcmalloc", "jemalloc"],
       ),
     )
-    .option("--micro-batch <size...>", "PyTorch: tried with these, 0 = the whole batch (default: 0 2; on a GPU 32 16)", whole)
+    .option(
+      "--micro-batch <size...>",
+      "PyTorch: tried with these, 0 = the whole batch (default: 0 2; on a GPU 32 16)",
+      whole,
+    )
     .option("--trl", "step: TRL with its defaults too")
     .option("--out <file>", "write the results there as JSON")
     .option("--compare <file...>", "two files of results: how B differs from A, measuring nothing")
