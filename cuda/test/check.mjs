@@ -1,25 +1,38 @@
-// What cuda/check.sh does. `--emulated` takes the emulation on the host in the GPU's place, and what it says for the
-// models: test/cuda.test.ts runs that everywhere.
-import { spawnSync } from "node:child_process";
+// What cuda/check.sh does; `--only build,operations` parts of it. `--emulated` takes the emulation on the host in the
+// GPU's place, and what it says for the models: test/cuda.test.ts runs that everywhere.
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { BENCHMARKS, judged } from "./check/benchmarks.mjs";
 import { compareRuns, differences, scoresOf, writeRun } from "./check/runs.mjs";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const NATIVE = join(ROOT, "native");
 const MINUTE = 60_000;
 
+const PARTS = ["build", "operations", "sanitizers", "goldens", "training", "benchmarks"];
+
 const { values: flags } = parseArgs({
   options: {
+    only: { type: "string", default: PARTS.join(",") },
     out: { type: "string", default: join(ROOT, "cuda-check.json") },
     quick: { type: "boolean", default: false },
     emulated: { type: "boolean", default: false },
   },
 });
+const parts = flags.only.split(",");
+const unknown = parts.find((part) => !PARTS.includes(part));
+if (unknown !== undefined) {
+  console.error(`--only ${unknown}: there is no such part; there are ${PARTS.join(", ")}`);
+  process.exit(2);
+}
+// the emulation has its operation test in scripts/native-test.mjs, and times that mean nothing
+const asked = (part) =>
+  parts.includes(part) && (!flags.emulated || part === "goldens" || part === "training");
 const build = join(NATIVE, flags.emulated ? "build-test" : "build");
 const folder = join(tmpdir(), `outright-cuda-check-${process.pid}`);
 mkdirSync(folder, { recursive: true });
@@ -46,6 +59,26 @@ function run(command, args, { minutes = 5, env = {} } = {}) {
     output: `${stdout ?? ""}${stderr ?? ""}${error === undefined ? "" : error.message}`,
     seconds,
   };
+}
+
+/** The same beside others. */
+async function start(command, args, { minutes, env }) {
+  const started = performance.now();
+  const child = spawn(command, args, {
+    cwd: ROOT,
+    timeout: minutes * MINUTE,
+    env: { ...process.env, ...env },
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (part) => {
+      output = (output + part).slice(-1_000_000);
+    });
+  const status = await new Promise((resolve) => {
+    child.on("error", () => resolve(-1));
+    child.on("close", resolve);
+  });
+  return { status, output, seconds: (performance.now() - started) / 1000 };
 }
 
 const last = (text) => text.trimEnd().split("\n").at(-1) ?? "";
@@ -86,6 +119,14 @@ const environment = flags.emulated ? { OUTRIGHT_BACKEND_PATH: dirname(library) }
 /** What has to be asked for: attention in bfloat16 without tensor cores. */
 const PLAIN = { OUTRIGHT_CUDA_ATTENTION: "plain" };
 
+const SANITIZED = Object.entries({
+  memcheck: ["norm", "attention", "head", "adamw", "embedding", "rotary", "linear", "dpo"],
+  racecheck: ["norm", "attention", "head", "linear"],
+}).flatMap(([tool, filters]) => [
+  ...filters.map((filter) => ({ tool, filter, env: {} })),
+  { tool, filter: "attention", env: PLAIN },
+]);
+
 function operations() {
   const quick = flags.quick ? ["--quick"] : [];
   for (const { name, args, env } of [
@@ -108,43 +149,25 @@ function operations() {
   }
 }
 
-/** A reduced list: every group of kernels once, odd shapes. */
-function sanitizers() {
+/** A reduced list: every group of kernels once, odd shapes; all at once, since most of their time is the host's. */
+async function sanitizers() {
   if (!present("compute-sanitizer")) {
     conclude("compute-sanitizer", "skipped", "compute-sanitizer is not installed");
     return;
   }
-  for (const [tool, filters] of Object.entries({
-    memcheck: ["norm", "attention", "head", "adamw", "embedding", "rotary", "linear", "dpo"],
-    racecheck: ["norm", "attention", "head", "linear"],
-  })) {
-    const lists = filters.map((filter) => ({ filter, name: filter, env: {} }));
-    const plain = { filter: "attention", name: "plain attention", env: PLAIN };
-    for (const { filter, name, env } of [...lists, plain]) {
-      const { status, output, seconds } = run(
-        "compute-sanitizer",
-        [
-          "--tool",
-          tool,
-          "--error-exitcode",
-          "9",
-          opTest,
-          "test",
-          "--backend",
-          library,
-          "--quick",
-          "--filter",
-          filter,
-        ],
-        { minutes: 1, env },
-      );
-      // a list that is not done within its minute says nothing about what was looked at so far
+  await Promise.all(
+    SANITIZED.map(async ({ tool, filter, env }) => {
+      const asked = ["--tool", tool, "--error-exitcode", "9", opTest];
+      const args = [...asked, "test", "--backend", library, "--quick", "--filter", filter];
+      const { status, output, seconds } = await start("compute-sanitizer", args, { minutes: 2, env });
+      // a list that is not done in its time says nothing about what was looked at so far
       const state = status === 0 ? "passed" : status === null ? "skipped" : "failed";
       const text =
-        state === "skipped" ? "not done within a minute" : `${last(output)} in ${seconds.toFixed(0)} s`;
-      conclude(`${tool} ${name}`, state, text, state === "failed" ? { output: output.slice(-4000) } : {});
-    }
-  }
+        state === "skipped" ? "not done within two minutes" : `${last(output)} in ${seconds.toFixed(0)} s`;
+      const name = `${tool} ${env === PLAIN ? "plain " : ""}${filter}`;
+      conclude(name, state, text, state === "failed" ? { output: output.slice(-4000) } : {});
+    }),
+  );
 }
 
 function outright(args, minutes = 3) {
@@ -211,12 +234,6 @@ function training() {
   }
 }
 
-/** What `outright bench` measures here; what each is to reach stands in its result, where this GPU has goals. */
-const BENCHMARKS = [
-  ["kernels", ["head", "attention", "rows", "--shape", "8b", "--steps", "5", "--no-peer"]],
-  ["steps", ["step", "ladder", "--shape", "1b", "--steps", "4", "--trl"]],
-];
-
 function benchmarks() {
   for (const [name, args] of BENCHMARKS) {
     const out = join(folder, `${name}.json`);
@@ -230,28 +247,17 @@ function benchmarks() {
         ? `${done} in ${seconds.toFixed(0)} s`
         : `${status === null ? "not done within 5 minutes" : last(output)}; done: ${done || "nothing"}`;
     conclude(`benchmarks of ${name}`, status === 0 ? "passed" : "failed", text, { suites });
-    for (const entry of suites.flatMap(({ entries }) => entries)) judge(entry);
+    for (const goal of judged(suites)) conclude(`goal: ${goal.name}`, goal.status, goal.text);
   }
 }
 
-function judge({ name, unit, goal, value: { median } }) {
-  if (goal === undefined) return;
-  const { atLeast, atMost } = goal;
-  const reached = atLeast === undefined ? median <= atMost : median >= atLeast;
-  const wanted = atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`;
-  conclude(`goal: ${name}`, reached ? "passed" : "failed", `${median} ${unit}, ${wanted} wanted`);
-}
-
-if (!flags.emulated) compile();
+if (asked("build")) compile();
 if (existsSync(library) && existsSync(opTest)) {
-  // the emulation has its operation test in scripts/native-test.mjs
-  if (!flags.emulated) {
-    operations();
-    sanitizers();
-  }
-  goldens();
-  training();
-  if (!flags.emulated) benchmarks();
+  if (asked("operations")) operations();
+  if (asked("sanitizers")) await sanitizers();
+  if (asked("goldens")) goldens();
+  if (asked("training")) training();
+  if (asked("benchmarks")) benchmarks();
 } else {
   conclude("library", "failed", `${library} was not built`);
 }
