@@ -47,6 +47,13 @@ struct OnTiles {
   const int32_t *begins, *others;
 };
 
+// What an entry of DocumentTiles says.
+struct MetTile {
+  int32_t tile;
+  bool all_seen;
+};
+__device__ inline MetTile met_tile(int32_t entry) { return {entry / 2, entry % 2 == 1}; }
+
 // A head of q, k, v, o or a gradient: token t's numbers start at data + t * stride.
 template <typename X>
 struct HeadRows {

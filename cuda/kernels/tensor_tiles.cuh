@@ -2,6 +2,7 @@
 // of two of them. A block has four warps, each of which has 16 rows of a product of its own.
 #pragma once
 
+#include "async_copy.cuh"
 #include "attention.cuh"
 #include "mma.cuh"
 
@@ -39,31 +40,41 @@ struct Seen {
 
 __device__ inline bool is_finite(bfloat16 x) { return (x.bits & 0x7f80u) != 0x7f80u; }
 
-// `n` numbers at a time; see load_tile.
-template <int kC, int n, typename RowOf>
-__device__ inline bool load_packs(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
+// Begins to fill a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. It is there for
+// all after close_copies, wait_for_copies and a barrier. Rows that do not lie on 16 bytes are copied at once, number
+// by number.
+template <int kC, typename RowOf>
+__device__ inline void fetch_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
                                   const RowOf& row_of) {
-  constexpr int kPacks = kC / n;  // of a row
-  bool finite = true;
-  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kPacks; i += kTileThreads) {
-    const int row = i / kPacks, c = i % kPacks * n;
-    const int64_t at = row_of(row);
-    Pack<bfloat16, n> pack{};
-    if (at >= 0 && c < C) pack = load_pack<n>(from.data + at * from.stride + c);
-#pragma unroll
-    for (int k = 0; k < n; ++k) finite = finite && is_finite(pack.at[k]);
-    store_pack<n>(to + row * (kC + kPadding) + c, pack);
+  const bool whole = C % 8 == 0 && from.stride % 8 == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0;
+  if (whole) {
+    constexpr int kPacks = kC / 8;  // of a row
+    for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kPacks; i += kTileThreads) {
+      const int row = i / kPacks, c = i % kPacks * 8;
+      const int64_t at = row_of(row);
+      const bool there = at >= 0 && c < C;
+      copy_async(to + row * (kC + kPadding) + c, there ? from.data + at * from.stride + c : from.data, there);
+    }
+    return;
   }
-  return finite;
+  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kC; i += kTileThreads) {
+    const int row = i / kC, c = i % kC;
+    const int64_t at = row_of(row);
+    to[row * (kC + kPadding) + c] = at >= 0 && c < C ? from.data[at * from.stride + c] : bfloat16{};
+  }
 }
 
-// Fills a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. Says whether all
-// that this thread saw is finite.
-template <int kC, typename RowOf>
-__device__ inline bool load_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
-                                 const RowOf& row_of) {
-  const bool whole = C % 8 == 0 && from.stride % 8 == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0;
-  return whole ? load_packs<kC, 8>(to, from, C, row_of) : load_packs<kC, 1>(to, from, C, row_of);
+// Whether what this thread looks at of a tile is finite; together the threads of a block look at all of it.
+template <int kC>
+__device__ inline bool part_is_finite(const bfloat16* tile) {
+  constexpr int kPacks = kC / 8;
+  bool finite = true;
+  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kPacks; i += kTileThreads) {
+    const auto pack = load_pack<8>(tile + i / kPacks * (kC + kPadding) + i % kPacks * 8);
+#pragma unroll
+    for (int k = 0; k < 8; ++k) finite = finite && is_finite(pack.at[k]);
+  }
+  return finite;
 }
 
 // Over the four lanes of a row.
@@ -121,14 +132,14 @@ __device__ inline void add_weighted_seen(FragmentC (&sums)[kC / 8], const Fragme
                                          const bfloat16* rows, const Seen& seen, const WarpPlace& at) {
 #pragma unroll
   for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
+#pragma unroll 1  // rarely taken: short code rather than fast
     for (int j = 0; j < 8; ++j) {
       const unsigned holder = static_cast<unsigned>(at.g * 4 + j / 2);
       const Seen theirs{__shfl_sync(kAllLanes, seen.bits, holder)};
 #pragma unroll
       for (int r = 0; r < 2; ++r) {
-        const float factor =
-            widen(narrow<bfloat16>(__shfl_sync(kAllLanes, factors[n].at[2 * r + j % 2], holder)));
+        const float mine = j % 2 == 0 ? factors[n].at[2 * r] : factors[n].at[2 * r + 1];
+        const float factor = widen(narrow<bfloat16>(__shfl_sync(kAllLanes, mine, holder)));
         if (!theirs.at(n, 2 * r + j % 2)) continue;
 #pragma unroll
         for (int i = 0; i < kC / 4; ++i) {

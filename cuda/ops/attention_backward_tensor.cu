@@ -65,19 +65,40 @@ __device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)
   }
 }
 
-template <int kC>
+// What the kernels walk through: the tiles that one tile meets, of as many heads as are told. Where there is room
+// for two of each in shared memory the next ones come in while these are worked on.
+template <int kC, int kBuffers>
+struct Stream {
+  bfloat16* tiles;  // kBuffers times two
+  __device__ bfloat16* first(int turn) const { return tiles + turn % kBuffers * 2 * kTileNumbers<kC>; }
+  __device__ bfloat16* second(int turn) const { return first(turn) + kTileNumbers<kC>; }
+
+  // Begins to fetch tiles for this turn.
+  __device__ void fetch(int turn, const HeadRows<const bfloat16>& one, const HeadRows<const bfloat16>& other,
+                        int64_t C, const TileRows& rows) const {
+    fetch_tile<kC>(first(turn), one, C, rows_of(rows));
+    fetch_tile<kC>(second(turn), other, C, rows_of(rows));
+    close_copies();
+  }
+};
+
+template <int kC, int kBuffers>
 __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBackward in, OnTiles tiles) {
   const int64_t h = blockIdx.x % in.H, tile = blockIdx.x / in.H;
   DYNAMIC_SHARED(shared);
   auto* const queries = reinterpret_cast<bfloat16*>(shared);
   bfloat16* const gradients = queries + kTileNumbers<kC>;
-  bfloat16* const keys = gradients + kTileNumbers<kC>;
-  bfloat16* const values = keys + kTileNumbers<kC>;
-  auto* const bad = reinterpret_cast<int*>(values + kTileNumbers<kC>);
+  const Stream<kC, kBuffers> stream{gradients + kTileNumbers<kC>};
+  auto* const bad = reinterpret_cast<int*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
   const WarpPlace place;
   const TileRows rows = in.rows[tile];
-  load_tile<kC>(queries, in.q.head(h), in.C, rows_of(rows));
-  load_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(rows));
+  fetch_tile<kC>(queries, in.q.head(h), in.C, rows_of(rows));
+  fetch_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(rows));
+  const HeadRows<const bfloat16> k_rows = in.k.head(h / in.group), v_rows = in.v.head(h / in.group);
+  const int32_t begin = tiles.begins[tile], end = tiles.begins[tile + 1];
+  if constexpr (kBuffers == 2) {
+    if (begin < end) stream.fetch(0, k_rows, v_rows, in.C, in.rows[met_tile(tiles.others[begin]).tile]);
+  }
   Rule rules[2] = {};
   int64_t tokens[2];  // -1 where there is none, which sees nothing
 #pragma unroll
@@ -87,17 +108,37 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
   }
   const float to_log2 = in.scale * kLog2E;
   FragmentC sums[kC / 8] = {};
-  for (int32_t i = tiles.begins[tile]; i < tiles.begins[tile + 1]; ++i) {
-    const TileRows others = in.rows[tiles.others[i]];
-    __syncthreads();  // the last tile has been used
-    if (threadIdx.x == 0) *bad = 0;
-    __syncthreads();
-    if (!load_tile<kC>(keys, in.k.head(h / in.group), in.C, rows_of(others))) *bad = 1;
-    load_tile<kC>(values, in.v.head(h / in.group), in.C, rows_of(others));
-    __syncthreads();
+  for (int32_t i = begin; i < end; ++i) {
+    const int turn = i - begin;
+    const MetTile met = met_tile(tiles.others[i]);
+    const TileRows others = in.rows[met.tile];
+    if constexpr (kBuffers == 1) {
+      __syncthreads();  // the last tiles have been used
+      stream.fetch(turn, k_rows, v_rows, in.C, others);
+    }
+    wait_for_copies<0>();
+    int* const is_bad = bad + turn % 2;  // others may still read the last turn's
+    if (threadIdx.x == 0) *is_bad = 0;
+    __syncthreads();  // these tiles are there, and the last ones have been used
+    if constexpr (kBuffers == 2) {
+      if (i + 1 < end)
+        stream.fetch(turn + 1, k_rows, v_rows, in.C, in.rows[met_tile(tiles.others[i + 1]).tile]);
+    }
+    const bfloat16 *keys = stream.first(turn), *values = stream.second(turn);
     FragmentC scores[kBlocks] = {}, products[kBlocks] = {};
     add_dots<kC>(scores, queries, keys, place);
     add_dots<kC>(products, gradients, values, place);
+    if (met.all_seen) {
+#pragma unroll
+      for (int n = 0; n < kBlocks; ++n)
+#pragma unroll
+        for (int k = 0; k < 4; ++k)
+          pull(scores[n].at[k], products[n].at[k], rules[k / 2], true, to_log2);
+      add_weighted<kC>(sums, products, keys, place);
+      continue;
+    }
+    if (!part_is_finite<kC>(keys)) *is_bad = 1;
+    __syncthreads();
     Seen seen;
 #pragma unroll
     for (int n = 0; n < kBlocks; ++n) {
@@ -110,78 +151,105 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
         pull(scores[n].at[k], products[n].at[k], rules[k / 2], is_seen, to_log2);
       }
     }
-    add_pairs<kC>(sums, products, keys, seen, *bad == 0, place);
+    add_pairs<kC>(sums, products, keys, seen, *is_bad == 0, place);
   }
+  wait_for_copies<0>();  // none may arrive after its block has gone
   put<kC>(in.dq.head(h), sums, rows, in.C, in.scale, in.accumulate, place);
 }
 
 // Of keys, of values, or of both: sums of heads of 256 numbers would fill a thread's registers twice.
-template <int kC, bool kOfKeys, bool kOfValues>
+template <int kC, int kBuffers, bool kOfKeys, bool kOfValues>
 __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackward in, OnTiles tiles) {
   const int64_t G = in.H / in.group;
   const int64_t g = blockIdx.x % G, tile = blockIdx.x / G;
   DYNAMIC_SHARED(shared);
   auto* const keys = reinterpret_cast<bfloat16*>(shared);
   bfloat16* const values = keys + kTileNumbers<kC>;
-  bfloat16* const queries = values + kTileNumbers<kC>;
-  bfloat16* const gradients = queries + kTileNumbers<kC>;
-  auto* const rules = reinterpret_cast<Rule*>(gradients + kTileNumbers<kC>);
-  auto* const bad = reinterpret_cast<int*>(rules + kTileRows);  // of queries, of gradients
+  const Stream<kC, kBuffers> stream{values + kTileNumbers<kC>};
+  auto* const rules = reinterpret_cast<Rule*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
+  auto* const bad = reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
   const WarpPlace place;
   const TileRows rows = in.rows[tile];
-  load_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
-  load_tile<kC>(values, in.v.head(g), in.C, rows_of(rows));
+  fetch_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
+  fetch_tile<kC>(values, in.v.head(g), in.C, rows_of(rows));
   const float to_log2 = in.scale * kLog2E;
-  FragmentC k_sums[kC / 8] = {}, v_sums[kC / 8] = {};
-  for (int64_t h = g * in.group; h < (g + 1) * in.group; ++h) {
-    for (int32_t i = tiles.begins[tile]; i < tiles.begins[tile + 1]; ++i) {
-      const TileRows others = in.rows[tiles.others[i]];
-      __syncthreads();  // the last tile has been used
-      if (threadIdx.x < 2) bad[threadIdx.x] = 0;
-      __syncthreads();
-      if (!load_tile<kC>(queries, in.q.head(h), in.C, rows_of(others))) bad[0] = 1;
-      if (!load_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(others))) bad[1] = 1;
-      if (static_cast<int>(threadIdx.x) < others.count)
-        rules[threadIdx.x] = rule_of(in, h, int64_t{others.first} + threadIdx.x);
-      __syncthreads();
-      FragmentC weights[kBlocks] = {}, slopes[kBlocks] = {};
-      add_dots<kC>(weights, keys, queries, place);
-      if constexpr (kOfKeys) add_dots<kC>(slopes, values, gradients, place);
-      Seen seen;
-#pragma unroll
-      for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-        for (int k = 0; k < 4; ++k) {
-          const int column = n * 8 + place.t * 2 + k % 2;
-          const int row = place.first_row + place.g + k / 2 * 8;
-          const bool is_seen = column < others.count && row < rows.count &&
-                               rules[column].sees(int64_t{others.first} + column, int64_t{rows.first} + row);
-          seen.set(n, k, is_seen);
-          pull(weights[n].at[k], slopes[n].at[k], rules[column], is_seen, to_log2);
-        }
-      }
-      if constexpr (kOfValues) add_pairs<kC>(v_sums, weights, gradients, seen, bad[1] == 0, place);
-      if constexpr (kOfKeys) add_pairs<kC>(k_sums, slopes, queries, seen, bad[0] == 0, place);
-    }
+  const int32_t begin = tiles.begins[tile];
+  const int per_head = tiles.begins[tile + 1] - begin;
+  const int turns = per_head * static_cast<int>(in.group);  // of all heads of the group
+  const auto fetch = [&](int turn) {
+    const int64_t h = g * in.group + turn / per_head;
+    const TileRows others = in.rows[met_tile(tiles.others[begin + turn % per_head]).tile];
+    stream.fetch(turn, in.q.head(h), in.dout.head(h), in.C, others);
+    if (static_cast<int>(threadIdx.x) < others.count)
+      rules[turn % kBuffers * kTileRows + threadIdx.x] = rule_of(in, h, int64_t{others.first} + threadIdx.x);
+  };
+  if constexpr (kBuffers == 2) {
+    if (turns > 0) fetch(0);
   }
+  FragmentC k_sums[kC / 8] = {}, v_sums[kC / 8] = {};
+  for (int turn = 0; turn < turns; ++turn) {
+    const MetTile met = met_tile(tiles.others[begin + turn % per_head]);
+    const TileRows others = in.rows[met.tile];
+    if constexpr (kBuffers == 1) {
+      __syncthreads();  // the last tiles have been used
+      fetch(turn);
+    }
+    wait_for_copies<0>();
+    int* const is_bad = bad + turn % 2 * 2;  // others may still read the last turn's
+    if (threadIdx.x < 2) is_bad[threadIdx.x] = 0;
+    __syncthreads();  // these tiles are there, and the last ones have been used
+    if constexpr (kBuffers == 2) {
+      if (turn + 1 < turns) fetch(turn + 1);
+    }
+    const bfloat16 *queries = stream.first(turn), *gradients = stream.second(turn);
+    const Rule* const of_column = rules + turn % kBuffers * kTileRows;
+    FragmentC weights[kBlocks] = {}, slopes[kBlocks] = {};
+    add_dots<kC>(weights, keys, queries, place);
+    if constexpr (kOfKeys) add_dots<kC>(slopes, values, gradients, place);
+    if (!met.all_seen) {
+      if (!part_is_finite<kC>(queries)) is_bad[0] = 1;
+      if (!part_is_finite<kC>(gradients)) is_bad[1] = 1;
+      __syncthreads();
+    }
+    Seen seen;
+#pragma unroll
+    for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+      for (int k = 0; k < 4; ++k) {
+        const int column = n * 8 + place.t * 2 + k % 2;
+        const int row = place.first_row + place.g + k / 2 * 8;
+        const bool is_seen =
+            met.all_seen ||
+            (column < others.count && row < rows.count &&
+             of_column[column].sees(int64_t{others.first} + column, int64_t{rows.first} + row));
+        seen.set(n, k, is_seen);
+        pull(weights[n].at[k], slopes[n].at[k], of_column[column], is_seen, to_log2);
+      }
+    }
+    if constexpr (kOfValues)
+      add_pairs<kC>(v_sums, weights, gradients, seen, met.all_seen || is_bad[1] == 0, place);
+    if constexpr (kOfKeys) add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
+  }
+  wait_for_copies<0>();  // none may arrive after its block has gone
   if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
   if constexpr (kOfValues) put<kC>(in.dv.head(g), v_sums, rows, in.C, 1.0f, in.accumulate, place);
 }
 
-template <int kC>
-constexpr int64_t kBytes = 4 * kTileNumbers<kC> * 2 + kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
+template <int kC, int kBuffers>
+constexpr int64_t kBytes = (2 + 2 * kBuffers) * kTileNumbers<kC> * 2 +
+                           kBuffers * kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
 
-template <int kC>
+template <int kC, int kBuffers>
 void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_query,
            const OnTiles& by_key) {
-  const Shape queries{tiles * in.H, kTileThreads, kBytes<kC>};
-  const Shape keys{tiles * (in.H / in.group), kTileThreads, kBytes<kC>};
-  launch(device, queries, query_gradients_tensor<kC>, in, by_query);
+  const Shape queries{tiles * in.H, kTileThreads, kBytes<kC, kBuffers>};
+  const Shape keys{tiles * (in.H / in.group), kTileThreads, kBytes<kC, kBuffers>};
+  launch(device, queries, query_gradients_tensor<kC, kBuffers>, in, by_query);
   if constexpr (kC <= 128) {
-    launch(device, keys, key_gradients_tensor<kC, true, true>, in, by_key);
+    launch(device, keys, key_gradients_tensor<kC, kBuffers, true, true>, in, by_key);
   } else {
-    launch(device, keys, key_gradients_tensor<kC, true, false>, in, by_key);
-    launch(device, keys, key_gradients_tensor<kC, false, true>, in, by_key);
+    launch(device, keys, key_gradients_tensor<kC, kBuffers, true, false>, in, by_key);
+    launch(device, keys, key_gradients_tensor<kC, kBuffers, false, true>, in, by_key);
   }
 }
 
@@ -189,7 +257,9 @@ void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTile
 
 int64_t tensor_backward_bytes(int64_t C) {
   int64_t bytes = 0;
-  with_tensor_width(C, [&](auto width) { bytes = kBytes<decltype(width)::value>; });
+  with_tensor_width(C, [&](auto width) { constexpr int kC = decltype(width)::value;
+    bytes = kBytes<kC, kC <= 64 ? 2 : 1>;
+  });
   return bytes;
 }
 
@@ -205,8 +275,15 @@ void tensor_attention_backward(Device& device, TensorBackward in, const std::vec
   in.rows = rows.data();
   const OnTiles by_query{query_begins.data(), query_others.data()};
   const OnTiles by_key{key_begins.data(), key_others.data()};
-  with_tensor_width(in.C,
-                    [&](auto width) { start<decltype(width)::value>(device, in, tiles, by_query, by_key); });
+  with_tensor_width(in.C, [&](auto width) {
+    // Two buffers fit everywhere up to 64 numbers; of 256 they would leave a block alone either way.
+    constexpr int kC = decltype(width)::value;
+    if constexpr (kC <= 128) {
+      if (kC <= 64 || kBytes<kC, 2> <= device.shared_bytes)
+        return start<kC, 2>(device, in, tiles, by_query, by_key);
+    }
+    if constexpr (kC > 64) start<kC, 1>(device, in, tiles, by_query, by_key);
+  });
 }
 
 }  // namespace outright::cuda

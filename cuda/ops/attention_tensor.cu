@@ -25,30 +25,44 @@ __global__ void __launch_bounds__(kTileThreads)
   auto* const bad = reinterpret_cast<int*>(values + kTileNumbers<kC>);
   const WarpPlace place;
 
-  load_tile<kC>(queries, to.q.head(h), to.C,
-                [&](int row) { return row < task.count ? int64_t{task.first} + row : int64_t{-1}; });
-  __syncthreads();
   const float to_log2 = to.scale * kLog2E;
   const int all_keys = task.position + task.count;
   const int last_seen = task.position + place.first_row + 15;  // by any query of this warp
-  FragmentC outputs[kC / 8] = {};
-  TwoRows largest{{-INFINITY, -INFINITY}}, sum{};
-  for (int first = 0; first < all_keys; first += kTileRows) {
-    const auto row_of = [&](int row) {
+  const auto row_of = [&](int first) {
+    return [&, first](int row) {
       const int key = first + row;
       if (key >= all_keys) return int64_t{-1};
       return key < task.before ? int64_t{task.begin} + key : int64_t{task.after} + key - task.before;
     };
-    __syncthreads();  // the last tile has been used
+  };
+  fetch_tile<kC>(queries, to.q.head(h), to.C,
+                 [&](int row) { return row < task.count ? int64_t{task.first} + row : int64_t{-1}; });
+  fetch_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of(0));
+  close_copies();
+  FragmentC outputs[kC / 8] = {};
+  TwoRows largest{{-INFINITY, -INFINITY}}, sum{};
+  for (int first = 0; first < all_keys; first += kTileRows) {
+    wait_for_copies<0>();
+    __syncthreads();  // keys are there, and nobody needs the last tile's values
+    fetch_tile<kC>(values, to.v.head(h / to.group), to.C, row_of(first));
+    close_copies();
     if (threadIdx.x == 0) *bad = 0;
-    __syncthreads();
-    load_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of);
-    if (!load_tile<kC>(values, to.v.head(h / to.group), to.C, row_of)) *bad = 1;
-    __syncthreads();
-    if (first > last_seen) continue;
 
+    const bool computes = first <= last_seen;
     FragmentC scores[kBlocks] = {};
-    add_dots<kC>(scores, queries, keys, place);
+    if (computes) add_dots<kC>(scores, queries, keys, place);
+    wait_for_copies<0>();
+    __syncthreads();  // values are there, and nobody needs the keys
+    if (first + kTileRows < all_keys) {
+      fetch_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of(first + kTileRows));
+      close_copies();
+    }
+    // Where some query does not see some key, what is not finite must not come through.
+    if (first + kTileRows > task.position + 1) {
+      if (!part_is_finite<kC>(values)) *bad = 1;
+      __syncthreads();
+    }
+    if (!computes) continue;
     Seen seen;
     TwoRows factor;
 #pragma unroll

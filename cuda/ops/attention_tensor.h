@@ -25,9 +25,7 @@ bool takes_tensor_attention(const Device& device, int64_t C);
 // Calls body(std::integral_constant<int, kC>{}) with the width of tiles for heads of C numbers.
 template <typename Body>
 void with_tensor_width(int64_t C, const Body& body) {
-  if (C <= 32)
-    body(std::integral_constant<int, 32>{});
-  else if (C <= 64)
+  if (C <= 64)
     body(std::integral_constant<int, 64>{});
   else if (C <= 128)
     body(std::integral_constant<int, 128>{});

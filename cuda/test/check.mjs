@@ -133,7 +133,7 @@ function operations() {
     { name: "operations", args: ["test,grad"], env: PLAIN },
     {
       name: "attention on tensor cores",
-      args: ["test,grad,invariance", "--filter", "attention", "--worst", "2"],
+      args: ["test,grad,invariance", "--filter", "attention", "--worst", "5"],
       env: {},
     },
   ]) {

@@ -89,7 +89,8 @@ std::string check_lists(const Row& row, int64_t tile) {
   return "";
 }
 
-// Tiles that begin with documents: each token in one, and pairs listed where tokens of theirs meet.
+// Tiles that begin with documents: each token in one, and pairs listed where tokens of theirs meet, as such of
+// which all meet where that is so and both are whole.
 std::string check_document_tiles(const Row& row, int64_t tile) {
   const auto T = static_cast<int64_t>(row.start.size());
   const DocumentTiles found = document_tiles(runs_of_row(row), tile);
@@ -106,21 +107,34 @@ std::string check_document_tiles(const Row& row, int64_t tile) {
   }
   const size_t tiles = found.rows.size();
   std::vector<bool> meet(tiles * tiles);
+  std::vector<int64_t> pairs(tiles * tiles);
   for (int64_t t = 0; t < T; ++t) {
     if (tile_of[static_cast<size_t>(t)] < 0) return "a token in no tile";
     for (int64_t j = 0; j <= t; ++j)
-      if (row.sees(t, j))
-        meet[static_cast<size_t>(tile_of[static_cast<size_t>(t)]) * tiles +
-             static_cast<size_t>(tile_of[static_cast<size_t>(j)])] = true;
+      if (row.sees(t, j)) {
+        const size_t pair = static_cast<size_t>(tile_of[static_cast<size_t>(t)]) * tiles +
+                            static_cast<size_t>(tile_of[static_cast<size_t>(j)]);
+        meet[pair] = true;
+        ++pairs[pair];
+      }
   }
   for (size_t q = 0; q < tiles; ++q) {
     for (size_t k = 0; k < tiles; ++k) {
-      const auto listed = [](const TileLists& lists, size_t of, size_t other) {
-        return std::count(lists.others.begin() + lists.begins[of],
-                          lists.others.begin() + lists.begins[of + 1], static_cast<int32_t>(other));
+      const bool all_seen = pairs[q * tiles + k] == tile * tile;
+      const auto listed = [&](const TileLists& lists, size_t of, size_t other) {
+        return std::count_if(lists.others.begin() + lists.begins[of],
+                             lists.others.begin() + lists.begins[of + 1], [&](int32_t entry) {
+                               return entry == met_entry(static_cast<int32_t>(other), all_seen);
+                             });
+      };
+      const auto all = [](const TileLists& lists, size_t of, size_t other) {
+        return std::count_if(
+            lists.others.begin() + lists.begins[of], lists.others.begin() + lists.begins[of + 1],
+            [&](int32_t entry) { return entry / 2 == static_cast<int32_t>(other); });
       };
       const std::ptrdiff_t wanted = meet[q * tiles + k] ? 1 : 0;
-      if (listed(found.by_query, q, k) != wanted || listed(found.by_key, k, q) != wanted)
+      if (listed(found.by_query, q, k) != wanted || listed(found.by_key, k, q) != wanted ||
+          all(found.by_query, q, k) != wanted || all(found.by_key, k, q) != wanted)
         return "documents: queries " + std::to_string(q) + ", keys " + std::to_string(k);
     }
   }

@@ -117,6 +117,10 @@ struct Place {
 extern thread_local Place place;
 
 void* dynamic_shared();
+// cp.async: see kernels/async_copy.cuh
+void copy_async(void* to, const void* from, bool there);
+void close_copies();
+void wait_for_copies(int later);
 // Waits for all threads of the block, or for all that live of the warp.
 void block_barrier();
 void warp_barrier();

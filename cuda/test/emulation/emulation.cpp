@@ -2,6 +2,8 @@
 // them: these need no system call.
 #include <csetjmp>
 #include <cstdio>
+#include <cstring>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -19,6 +21,19 @@ constexpr size_t kStackBytes = 64 << 10;
 
 enum class State { kReady, kAtBlockBarrier, kAtWarpBarrier, kDone };
 
+// A copy that goes on beside its thread.
+struct Copy {
+  void* to;
+  const void* from;
+  bool there;
+  void arrive() const {
+    if (there)
+      std::memcpy(to, from, 16);
+    else
+      std::memset(to, 0, 16);
+  }
+};
+
 struct Thread {
   State state = State::kReady;
   jmp_buf at{};
@@ -26,6 +41,7 @@ struct Thread {
   bool begun = false;
   uint3 index;
   std::unique_ptr<char[]> stack;
+  std::deque<std::vector<Copy>> copies{1};  // groups, of which the last is open
 };
 
 struct Block {
@@ -36,6 +52,7 @@ struct Block {
   ucontext_t home{};
   const std::function<void()>* kernel = nullptr;
   unsigned current = 0, size = 0;
+  bool copies_at_once = false;
 };
 thread_local Block running;
 
@@ -114,7 +131,10 @@ bool release() {
 }
 
 void run_block(bool reverse) {
-  for (unsigned i = 0; i < running.size; ++i) running.threads[i].state = State::kReady;
+  for (unsigned i = 0; i < running.size; ++i) {
+    running.threads[i].state = State::kReady;
+    running.threads[i].copies.assign(1, {});
+  }
   do {
     for (unsigned k = 0; k < running.size; ++k) {
       const unsigned i = reverse ? running.size - 1 - k : k;
@@ -142,6 +162,8 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>
     const uint64_t b = backwards ? blocks - 1 - k : k;
     place.block = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                    static_cast<unsigned>(b / grid.x / grid.y)};
+    // a copy may arrive when it is begun, or when it is waited for
+    running.copies_at_once = k / 2 % 2 == 1;
     run_block(k % 2 == 1);
   }
 }
@@ -149,6 +171,26 @@ void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>
 void* dynamic_shared() {
   const auto address = reinterpret_cast<uintptr_t>(running.shared.data());
   return reinterpret_cast<void*>((address + 15) / 16 * 16);
+}
+void copy_async(void* to, const void* from, bool there) {
+  const bool aligned = (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 == 0;
+  if (!aligned) {
+    std::fprintf(stderr, "emulation: a copy to shared memory does not lie on 16 bytes\n");
+    std::abort();
+  }
+  const Copy copy{to, from, there};
+  if (running.copies_at_once)
+    copy.arrive();
+  else
+    running.threads[running.current].copies.back().push_back(copy);
+}
+void close_copies() { running.threads[running.current].copies.emplace_back(); }
+void wait_for_copies(int later) {
+  auto& copies = running.threads[running.current].copies;
+  while (static_cast<int>(copies.size()) - 1 > later) {
+    for (const Copy& copy : copies.front()) copy.arrive();
+    copies.pop_front();
+  }
 }
 void block_barrier() { wait(State::kAtBlockBarrier); }
 void warp_barrier() { wait(State::kAtWarpBarrier); }
