@@ -93,6 +93,7 @@ const outright_backend kTable = {
     .split_master = OnDevice<split_master>::call,
     .join_master = OnDevice<join_master>::call,
     .attention_cached = OnDevice<attention_cached>::call,
+    .adamw_clipped = OnDevice<adamw_clipped>::call,
 };
 
 }  // namespace

@@ -63,7 +63,7 @@ for (const name of GOLDEN_MODELS) {
           optimizer.zeroGradients();
           const likelihood = runSftBatch(model, sft, "token-mean", options).loss;
           const preference = runDpoBatch(model, dpo, reference, 0.1, options).loss;
-          optimizer.update(1e-4, optimizer.gradientNorm());
+          optimizer.update(1e-4);
           return { likelihood, preference, whole: (likelihood + preference) / 2 };
         });
         optimizer.dispose();

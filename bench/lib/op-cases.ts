@@ -155,6 +155,9 @@ export function opCases(native: NativeDevice, { shape, rows, dtype: X, tokens }:
   );
   add("globalNorm", `${weights} weights`, (on) => on.globalNorm([grads]));
   add("adamW", `${weights} weights`, (on) => on.adamW([params], lows, [grads], [m], [v], adam));
+  add("adamWClipped", `${weights} weights`, (on) =>
+    on.adamWClipped([params], lows, [grads], [m], [v], adam, 1),
+  );
   add("fill", `${weights} weights`, (on) => on.fill(grads, 0));
   add("copy", `${weights} weights`, (on) => on.copy(m, 0, v, 0, weights));
   return cases;

@@ -1,7 +1,7 @@
 /** One side of the step benchmark: a process, its work, and what it did so far. */
 import { join } from "node:path";
 import type { BenchOptions, Dtype } from "./options.js";
-import { Participant, type Work } from "./participant.js";
+import { type EndReply, Participant, type Work } from "./participant.js";
 import { allocatorEnvironment, type Python, startPeer } from "./peer.js";
 
 /** Steps that are not timed: memory is first touched, kernels are prepared. */
@@ -20,6 +20,7 @@ export class Side {
   /** seconds of each step, by index */
   readonly seconds: number[] = [];
   readonly #work: Work;
+  #ended: Promise<EndReply> | null = null;
   /** what it runs on, once it has started */
   description = "";
 
@@ -44,6 +45,12 @@ export class Side {
     const { loss, seconds } = await this.participant.step(index);
     this.losses[index] = loss;
     this.seconds[index] = seconds;
+  }
+
+  /** Ends its process, once. @returns what it used */
+  end(): Promise<EndReply> {
+    this.#ended ??= this.participant.end();
+    return this.#ended;
   }
 }
 

@@ -24,6 +24,8 @@ export interface StepEngine {
   close(): void;
 }
 
+/** A GPU has room for the logits of some thousand tokens. */
+export const HEAD_CACHE_OF_GPU = 2 ** 31;
 /** Weights of SFT and DPO in the Mix loss. */
 const LAMBDA = 0.5;
 
@@ -34,6 +36,7 @@ export function stepEngine(
 ): StepEngine {
   const { batch, beta, lr, kind, tokens } = work;
   const device = Device.open({ backend: work.device, threads: work.threads }, wrap);
+  if (device.info.kind !== "cpu") device.headCacheBytes = HEAD_CACHE_OF_GPU;
   const model = modelOf(device, work);
   const optimizer = new AdamW(trainableParameters(model), {
     name: "adamw",
@@ -69,7 +72,7 @@ export function stepEngine(
     step(index) {
       optimizer.zeroGradients();
       const loss = losses[kind](index);
-      optimizer.update(lr, optimizer.gradientNorm());
+      optimizer.update(lr);
       settle();
       return loss;
     },

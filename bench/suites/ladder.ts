@@ -10,7 +10,7 @@ import type { BenchOptions, Dtype } from "../lib/options.js";
 import { dataFolder, loadRows, type Rows } from "../lib/rows.js";
 import { SHAPES, type ShapeName } from "../lib/shapes.js";
 import { summarise } from "../lib/stats.js";
-import { loadModel, pairLogprobs } from "../lib/step-engine.js";
+import { HEAD_CACHE_OF_GPU, loadModel, pairLogprobs } from "../lib/step-engine.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
 
@@ -164,6 +164,7 @@ function openRung(
 ): Rung {
   const { batch, tokens } = options;
   const device = openDevice(options);
+  if (options.gpu) device.headCacheBytes = HEAD_CACHE_OF_GPU;
   try {
     const make = (trainable: boolean) => loadModel(device, folder, { dtype, trainable });
     const model = make(true);
@@ -188,7 +189,7 @@ function openRung(
           },
           rungs,
         );
-        optimizer.update(1e-5, optimizer.gradientNorm());
+        optimizer.update(1e-5);
         settle();
         return result;
       },

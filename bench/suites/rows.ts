@@ -27,6 +27,7 @@ const ROW_OPERATIONS: ReadonlySet<string> = new Set<Operation>([
   "gatherRowsBackward",
   "globalNorm",
   "adamW",
+  "adamWClipped",
   "fill",
   "copy",
 ]);

@@ -58,9 +58,11 @@ const about = (rows: Rows, { batch, gpu, tokens }: BenchOptions) =>
     `A step is forward, backward, gradient norm, clip and AdamW on ${batch} examples, ${batch} pairs, or both (mix, λ = 0.5).`,
     "A useful token is one that is not padding, each answer counted with its prompt, for every side alike.",
     `Reference log-probs are cached on every side. Rows: ${rows.source}.`,
-    "Sides take turns step by step; a ratio is the median over steps of two sides' rates on the same batch.",
     gpu
-      ? `Ours takes at most ${tokens} tokens in one pass. Device memory is the largest sum of tensors and workspace of each side.`
+      ? "Sides run one after the other; a ratio is the median over steps of two sides' rates on the same batch."
+      : "Sides take turns step by step; a ratio is the median over steps of two sides' rates on the same batch.",
+    gpu
+      ? `Ours takes at most ${tokens} tokens in one pass, and keeps up to 2 GiB of logits. Device memory is the largest sum of tensors and workspace of each side.`
       : "Peak RSS is of a process that does this work alone. Where PyTorch is fastest with the batch cut into smaller passes, memory is compared with its fastest that does the same as ours, all examples in one pass, and with the other in a line of its own.",
   ].join(" ");
 
@@ -115,6 +117,7 @@ async function measure(setting: Setting, base: Work): Promise<void> {
   const join = async (side: Side, name: string) => {
     try {
       await side.start();
+      if (options.gpu) await finish(side, options.steps);
       sides.push(side);
     } catch (error) {
       side.participant.kill();
@@ -130,7 +133,7 @@ async function measure(setting: Setting, base: Work): Promise<void> {
         const name = label(shape, base.kind, work.dtype, lora > 0);
         await join(ourSide(work), name);
         if (python === null) continue;
-        const peer = await fastest(peerSides(python, options, work), name, report, say);
+        const peer = await fastest(peerSides(python, options, work), name, report, context);
         if (peer !== null) {
           sides.push(peer.side);
           if (peer.onePassRss !== null) onePassRss.set(peer.side, peer.onePassRss);
@@ -140,7 +143,7 @@ async function measure(setting: Setting, base: Work): Promise<void> {
         await join(trlSide(python, { ...work, ...micro }), name);
       }
     }
-    for (let step = 0; step < options.steps; step++) {
+    for (let step = 0; step < options.steps && !options.gpu; step++) {
       for (const side of sides) await side.step(WARM_UP + step);
       say(`${shape} ${base.kind}: ${step + 1} of ${options.steps} steps`);
     }
@@ -153,6 +156,12 @@ async function measure(setting: Setting, base: Work): Promise<void> {
 const label = (shape: string, kind: Kind, dtype: string, lora: boolean) =>
   `${shape} ${kind} ${dtype}${lora ? " LoRA" : ""}`;
 
+/** A GPU would not hold all sides at once, and is nobody else's: one does all its steps, then comes the next. */
+async function finish(side: Side, steps: number): Promise<void> {
+  for (let step = 0; step < steps; step++) await side.step(WARM_UP + step);
+  await side.end();
+}
+
 interface Fastest {
   side: Side;
   /** peak memory of the fastest that takes a step's examples in one pass, where `side` is another; else null */
@@ -164,7 +173,7 @@ async function fastest(
   candidates: Iterable<[string, Side]>,
   name: string,
   report: Report,
-  say: (line: string) => void,
+  { options, say }: Context,
 ): Promise<Fastest | null> {
   const third = (side: Side) => side.seconds[WARM_UP] as number;
   let best: Side | null = null;
@@ -173,6 +182,7 @@ async function fastest(
     try {
       await side.start();
       await side.step(WARM_UP);
+      if (options.gpu) await finish(side, options.steps);
       say(`${name} PyTorch, ${how}: ${third(side).toFixed(3)} s a step`);
     } catch (error) {
       side.participant.kill();
@@ -183,7 +193,7 @@ async function fastest(
     const leaves = wins ? best : side;
     if (wins) best = side;
     if (leaves === null) continue;
-    const { peakRssBytes } = await leaves.participant.end();
+    const { peakRssBytes } = await leaves.end();
     if (leaves.onePass && (onePass === null || third(leaves) < onePass.seconds))
       onePass = { seconds: third(leaves), rss: peakRssBytes };
   }
@@ -216,7 +226,7 @@ async function addEntries(
   for (const side of sides) {
     const name = label(shape, kind, side.dtype, side.lora);
     const seconds = timed(side);
-    const { peakRssBytes, devicePeakBytes, tensorPeakBytes, workspaceBytes } = await side.participant.end();
+    const { peakRssBytes, devicePeakBytes, tensorPeakBytes, workspaceBytes } = await side.end();
     peaks.set(side, devicePeakBytes ?? peakRssBytes);
     report.add({
       name: `${name} ${side.who}`,

@@ -1,6 +1,6 @@
 // Copies from global to shared memory that go on beside the work of the thread that began them (PTX ISA,
-// cp.async): 16 bytes at a time, in groups. What was copied may be read by a thread that has waited for its own
-// copies, and by others after a barrier that follows.
+// cp.async): 16 bytes at a time, in groups. What was copied may be read by a thread that has waited for its
+// own copies, and by others after a barrier that follows.
 #pragma once
 
 #include <cuda_runtime.h>

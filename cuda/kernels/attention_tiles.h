@@ -56,8 +56,8 @@ inline TileLists queries_of_keys(const TileLists& by_query) {
 }
 
 // Tiles that begin with each document, so that what happens to a document hangs on nothing else: where they
-// lie, and the tiles of keys that each meets as queries (by_query) and the other way round. What is listed of a
-// tile says too whether all of these queries see all of these keys, and both tiles are whole: then no pair
+// lie, and the tiles of keys that each meets as queries (by_query) and the other way round. What is listed of
+// a tile says too whether all of these queries see all of these keys, and both tiles are whole: then no pair
 // needs to be looked at.
 struct TileRows {
   int32_t first, count;
@@ -107,8 +107,7 @@ inline DocumentTiles document_tiles(const std::vector<Run>& runs, int64_t tile) 
         const bool whole = range(query).size() == tile && range(key).size() == tile;
         const bool all_seen = whole && all_see(own, range(query), range(key));
         found.by_query.others.push_back(met_entry(tiles_before + key, all_seen));
-        by_key[static_cast<size_t>(tiles_before + key)].push_back(
-            met_entry(tiles_before + query, all_seen));
+        by_key[static_cast<size_t>(tiles_before + key)].push_back(met_entry(tiles_before + query, all_seen));
       }
       found.by_query.begins.push_back(static_cast<int32_t>(found.by_query.others.size()));
     }

@@ -40,9 +40,9 @@ struct Seen {
 
 __device__ inline bool is_finite(bfloat16 x) { return (x.bits & 0x7f80u) != 0x7f80u; }
 
-// Begins to fill a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. It is there for
-// all after close_copies, wait_for_copies and a barrier. Rows that do not lie on 16 bytes are copied at once, number
-// by number.
+// Begins to fill a tile; what is not there is zero. row_of(i) is the row that becomes row i, or -1. It is
+// there for all after close_copies, wait_for_copies and a barrier. Rows that do not lie on 16 bytes are
+// copied at once, number by number.
 template <int kC, typename RowOf>
 __device__ inline void fetch_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
                                   const RowOf& row_of) {

@@ -65,8 +65,8 @@ __device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)
   }
 }
 
-// What the kernels walk through: the tiles that one tile meets, of as many heads as are told. Where there is room
-// for two of each in shared memory the next ones come in while these are worked on.
+// What the kernels walk through: the tiles that one tile meets, of as many heads as are told. Where there is
+// room for two of each in shared memory the next ones come in while these are worked on.
 template <int kC, int kBuffers>
 struct Stream {
   bfloat16* tiles;  // kBuffers times two
@@ -132,8 +132,7 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
 #pragma unroll
       for (int n = 0; n < kBlocks; ++n)
 #pragma unroll
-        for (int k = 0; k < 4; ++k)
-          pull(scores[n].at[k], products[n].at[k], rules[k / 2], true, to_log2);
+        for (int k = 0; k < 4; ++k) pull(scores[n].at[k], products[n].at[k], rules[k / 2], true, to_log2);
       add_weighted<kC>(sums, products, keys, place);
       continue;
     }
@@ -167,7 +166,8 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   bfloat16* const values = keys + kTileNumbers<kC>;
   const Stream<kC, kBuffers> stream{values + kTileNumbers<kC>};
   auto* const rules = reinterpret_cast<Rule*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
-  auto* const bad = reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
+  auto* const bad =
+      reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
   const WarpPlace place;
   const TileRows rows = in.rows[tile];
   fetch_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
@@ -218,17 +218,17 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
       for (int k = 0; k < 4; ++k) {
         const int column = n * 8 + place.t * 2 + k % 2;
         const int row = place.first_row + place.g + k / 2 * 8;
-        const bool is_seen =
-            met.all_seen ||
-            (column < others.count && row < rows.count &&
-             of_column[column].sees(int64_t{others.first} + column, int64_t{rows.first} + row));
+        const bool is_seen = met.all_seen || (column < others.count && row < rows.count &&
+                                              of_column[column].sees(int64_t{others.first} + column,
+                                                                     int64_t{rows.first} + row));
         seen.set(n, k, is_seen);
         pull(weights[n].at[k], slopes[n].at[k], of_column[column], is_seen, to_log2);
       }
     }
     if constexpr (kOfValues)
       add_pairs<kC>(v_sums, weights, gradients, seen, met.all_seen || is_bad[1] == 0, place);
-    if constexpr (kOfKeys) add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
+    if constexpr (kOfKeys)
+      add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
   }
   wait_for_copies<0>();  // none may arrive after its block has gone
   if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
@@ -257,8 +257,9 @@ void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTile
 
 int64_t tensor_backward_bytes(int64_t C) {
   int64_t bytes = 0;
-  with_tensor_width(C, [&](auto width) { constexpr int kC = decltype(width)::value;
-    bytes = kBytes<kC, kC <= 64 ? 2 : 1>;
+  with_tensor_width(C, [&](auto width) {
+    constexpr int kC = decltype(width)::value;
+    bytes = kBytes < kC, kC <= 64 ? 2 : 1 > ;
   });
   return bytes;
 }

@@ -135,8 +135,21 @@ __device__ inline void update_pack(const Weights& tensor, int64_t i, const Updat
   store<n>(tensor.v + i, v);
 }
 
+// Gradients are scaled down to a norm of `clip` that the device knows; nullptr: they are not.
+struct Clip {
+  const double* norm = nullptr;
+  double clip = 0, grad_scale = 1;
+};
+
 __global__ void __launch_bounds__(kThreads)
-    update_all(const Weights* tensors, const int64_t* first, int64_t n, Update update) {
+    update_all(const Weights* tensors, const int64_t* first, int64_t n, Update update, Clip clip) {
+  if (clip.norm) {
+    const double norm = *clip.norm;
+    if (!(norm < HUGE_VAL)) return;  // nor is NaN
+    double scale = clip.grad_scale;
+    if (clip.clip > 0) scale *= fmin(1.0, clip.clip / (norm + 1e-6));
+    update.grad_scale = static_cast<float>(scale);
+  }
   const Place place = place_of(first, n, blockIdx.x);
   const Weights tensor = tensors[place.tensor];
   const int64_t end = place.begin + kChunk < tensor.count ? place.begin + kChunk : tensor.count;
@@ -149,35 +162,40 @@ __global__ void __launch_bounds__(kThreads)
   }
 }
 
-}  // namespace
-
-void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm) {
-  const Check check("global_norm");
-  check.sizes({{"n", n}});
-  check.host(tensors, "tensors", n);
-  check.host(norm, "norm", 1);
-  std::vector<Slice> slices;
-  for (int64_t i = 0; i < n; ++i) {
-    const float* data = Check("global_norm").input(&tensors[i], "a tensor", {tensors[i].count});
-    slices.push_back({data, tensors[i].count});
+// The norm of all elements, on the device.
+class Norm {
+ public:
+  Norm(Device& device, const outright_tensor* tensors, int64_t n)
+      : first_(first_chunks(tensors, n)),
+        on_slices_(device, slices_of(tensors, n).data(), n),
+        on_first_(device, first_.data(), n + 1),
+        partial_(device, (chunks() + 1) * static_cast<int64_t>(sizeof(double))) {
+    launch(device, {chunks(), kThreads}, squares, on_slices_.data(), on_first_.data(), n,
+           partial_.as<double>());
+    launch(device, {1, 1024}, root_of_sum, partial_.as<double>(), chunks(), value());
   }
-  const std::vector<int64_t> first = first_chunks(tensors, n);
-  const int64_t chunks = first.back();
-  const Uploaded<Slice> on_slices(device, slices.data(), n);
-  const Uploaded<int64_t> on_first(device, first.data(), n + 1);
-  const Scratch partial(device, (chunks + 1) * static_cast<int64_t>(sizeof(double)));
-  double* result = partial.as<double>() + chunks;
-  launch(device, {chunks, kThreads}, squares, on_slices.data(), on_first.data(), n, partial.as<double>());
-  launch(device, {1, 1024}, root_of_sum, partial.as<double>(), chunks, result);
-  device.staging->to_host(norm, result, static_cast<int64_t>(sizeof(double)));
-}
+  double* value() const { return partial_.as<double>() + chunks(); }
 
-void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
-           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
-           const outright_adamw_settings* settings) {
-  check_adamw(params, lows, grads, m, v, n, settings);
+ private:
+  static std::vector<Slice> slices_of(const outright_tensor* tensors, int64_t n) {
+    std::vector<Slice> slices;
+    for (int64_t i = 0; i < n; ++i)
+      slices.push_back({static_cast<const float*>(tensors[i].data), tensors[i].count});
+    return slices;
+  }
+  int64_t chunks() const { return first_.back(); }
+
+  std::vector<int64_t> first_;
+  Uploaded<Slice> on_slices_;
+  Uploaded<int64_t> on_first_;
+  Scratch partial_;
+};
+
+void update(Device& device, const outright_tensor* params, const outright_tensor* lows,
+            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
+            const outright_adamw_settings& settings, const Clip& clip) {
   const uint64_t draw =
-      mix_bits(mix_bits(settings->seed) + static_cast<uint64_t>(settings->step));  // of this step
+      mix_bits(mix_bits(settings.seed) + static_cast<uint64_t>(settings.step));  // of this step
   std::vector<Weights> list;
   for (int64_t i = 0; i < n; ++i) {
     auto* const low = lows && lows[i].count > 0 ? static_cast<int16_t*>(lows[i].data) : nullptr;
@@ -189,7 +207,38 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
   const std::vector<int64_t> first = first_chunks(params, n);
   const Uploaded<Weights> on_list(device, list.data(), n);
   const Uploaded<int64_t> on_first(device, first.data(), n + 1);
-  launch(device, {first.back(), kThreads}, update_all, on_list.data(), on_first.data(), n, Update(*settings));
+  launch(device, {first.back(), kThreads}, update_all, on_list.data(), on_first.data(), n, Update(settings),
+         clip);
+}
+
+}  // namespace
+
+void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm) {
+  const Check check("global_norm");
+  check.sizes({{"n", n}});
+  check.host(tensors, "tensors", n);
+  check.host(norm, "norm", 1);
+  for (int64_t i = 0; i < n; ++i) Check("global_norm").input(&tensors[i], "a tensor", {tensors[i].count});
+  const Norm result(device, tensors, n);
+  device.staging->to_host(norm, result.value(), static_cast<int64_t>(sizeof(double)));
+}
+
+void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
+           const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
+           const outright_adamw_settings* settings) {
+  check_adamw(params, lows, grads, m, v, n, settings, "adamw");
+  update(device, params, lows, grads, m, v, n, *settings, {});
+}
+
+void adamw_clipped(Device& device, const outright_tensor* params, const outright_tensor* lows,
+                   const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
+                   int64_t n, const outright_adamw_settings* settings, double clip, double* norm) {
+  check_adamw(params, lows, grads, m, v, n, settings, "adamw_clipped");
+  check_clip(clip, norm);
+  const Norm result(device, grads, n);
+  device.staging->begin_to_host(result.value(), static_cast<int64_t>(sizeof(double)));
+  update(device, params, lows, grads, m, v, n, *settings, {result.value(), clip, settings->grad_scale});
+  device.staging->finish_to_host(norm, static_cast<int64_t>(sizeof(double)));
 }
 
 }  // namespace outright::cuda

@@ -18,19 +18,23 @@ char* pinned(int64_t bytes) {
 }  // namespace
 
 Staging::Staging(cudaStream_t stream) : stream_(stream) {
-  for (Block& block : blocks_) {
-    block.data = pinned(kBytes);
-    expect(cudaEventCreateWithFlags(&block.sent, cudaEventDisableTiming), "open");
-  }
-  received_ = pinned(kBytes);
+  for (Block& block : blocks_) open(block);
+  open(received_);
+}
+
+void Staging::open(Block& block) {
+  block.data = pinned(kBytes);
+  expect(cudaEventCreateWithFlags(&block.sent, cudaEventDisableTiming), "open");
 }
 
 Staging::~Staging() {
-  for (const Block& block : blocks_) {
-    if (block.sent) cudaEventDestroy(block.sent);
-    if (block.data) cudaFreeHost(block.data);
-  }
-  if (received_) cudaFreeHost(received_);
+  for (const Block& block : blocks_) close(block);
+  close(received_);
+}
+
+void Staging::close(const Block& block) {
+  if (block.sent) cudaEventDestroy(block.sent);
+  if (block.data) cudaFreeHost(block.data);
 }
 
 char* Staging::piece(int64_t bytes) {
@@ -58,13 +62,21 @@ void Staging::to_device(void* target, const void* source, int64_t bytes) {
 
 void Staging::to_host(void* target, const void* source, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += kBytes) {
-    const auto size = static_cast<size_t>(std::min(kBytes, bytes - at));
-    expect(cudaMemcpyAsync(received_, static_cast<const char*>(source) + at, size, cudaMemcpyDeviceToHost,
-                           stream_),
-           "copy to the host");
-    expect(cudaStreamSynchronize(stream_), "copy to the host");
-    std::memcpy(static_cast<char*>(target) + at, received_, size);
+    const int64_t size = std::min(kBytes, bytes - at);
+    begin_to_host(static_cast<const char*>(source) + at, size);
+    finish_to_host(static_cast<char*>(target) + at, size);
   }
+}
+
+void Staging::begin_to_host(const void* source, int64_t bytes) {
+  expect(cudaMemcpyAsync(received_.data, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_),
+         "copy to the host");
+  expect(cudaEventRecord(received_.sent, stream_), "copy to the host");
+}
+
+void Staging::finish_to_host(void* target, int64_t bytes) {
+  expect(cudaEventSynchronize(received_.sent), "copy to the host");
+  std::memcpy(target, received_.data, static_cast<size_t>(bytes));
 }
 
 }  // namespace outright::cuda

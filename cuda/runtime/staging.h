@@ -21,14 +21,19 @@ class Staging {
   void to_device(void* target, const void* source, int64_t bytes);
   // Waits until it is there.
   void to_host(void* target, const void* source, int64_t bytes);
+  // The same in two calls, of at most kBytes: what is queued between them is not waited for.
+  void begin_to_host(const void* source, int64_t bytes);
+  void finish_to_host(void* target, int64_t bytes);
 
  private:
   static constexpr int64_t kBytes = int64_t{4} << 20;
   static constexpr int64_t kAlignment = 256;
   struct Block {
     char* data = nullptr;
-    cudaEvent_t sent = nullptr;  // after the last copy from it
+    cudaEvent_t sent = nullptr;  // after the last copy from or to it
   };
+  static void open(Block& block);
+  static void close(const Block& block);
   // A place for `bytes`, at most kBytes, of the current block or the next.
   char* piece(int64_t bytes);
 
@@ -36,7 +41,7 @@ class Staging {
   std::array<Block, 4> blocks_;
   size_t current_ = 0;
   int64_t used_ = 0;  // of the current block
-  char* received_ = nullptr;
+  Block received_;
 };
 
 }  // namespace outright::cuda

@@ -89,8 +89,8 @@ std::string check_lists(const Row& row, int64_t tile) {
   return "";
 }
 
-// Tiles that begin with documents: each token in one, and pairs listed where tokens of theirs meet, as such of
-// which all meet where that is so and both are whole.
+// Tiles that begin with documents: each token in one, and pairs listed where tokens of theirs meet, as such
+// of which all meet where that is so and both are whole.
 std::string check_document_tiles(const Row& row, int64_t tile) {
   const auto T = static_cast<int64_t>(row.start.size());
   const DocumentTiles found = document_tiles(runs_of_row(row), tile);
@@ -122,15 +122,14 @@ std::string check_document_tiles(const Row& row, int64_t tile) {
     for (size_t k = 0; k < tiles; ++k) {
       const bool all_seen = pairs[q * tiles + k] == tile * tile;
       const auto listed = [&](const TileLists& lists, size_t of, size_t other) {
-        return std::count_if(lists.others.begin() + lists.begins[of],
-                             lists.others.begin() + lists.begins[of + 1], [&](int32_t entry) {
-                               return entry == met_entry(static_cast<int32_t>(other), all_seen);
-                             });
-      };
-      const auto all = [](const TileLists& lists, size_t of, size_t other) {
         return std::count_if(
             lists.others.begin() + lists.begins[of], lists.others.begin() + lists.begins[of + 1],
-            [&](int32_t entry) { return entry / 2 == static_cast<int32_t>(other); });
+            [&](int32_t entry) { return entry == met_entry(static_cast<int32_t>(other), all_seen); });
+      };
+      const auto all = [](const TileLists& lists, size_t of, size_t other) {
+        return std::count_if(lists.others.begin() + lists.begins[of],
+                             lists.others.begin() + lists.begins[of + 1],
+                             [&](int32_t entry) { return entry / 2 == static_cast<int32_t>(other); });
       };
       const std::ptrdiff_t wanted = meet[q * tiles + k] ? 1 : 0;
       if (listed(found.by_query, q, k) != wanted || listed(found.by_key, k, q) != wanted ||

@@ -125,6 +125,9 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
 void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings);
+void adamw_clipped(Device& device, const outright_tensor* params, const outright_tensor* lows,
+                   const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
+                   int64_t n, const outright_adamw_settings* settings, double clip, double* norm);
 
 // cast.cpp
 void cast(Device& device, const outright_tensor* x, const outright_tensor* y, int64_t count);

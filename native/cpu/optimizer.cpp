@@ -72,7 +72,7 @@ void global_norm(Device& device, const outright_tensor* tensors, int64_t n, doub
 void adamw(Device& device, const outright_tensor* params, const outright_tensor* lows,
            const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v, int64_t n,
            const outright_adamw_settings* settings) {
-  check_adamw(params, lows, grads, m, v, n, settings);
+  check_adamw(params, lows, grads, m, v, n, settings, "adamw");
   const auto has_low = [&](int64_t i) { return lows && lows[i].count > 0; };
 
   const AdamW updated(*settings);
@@ -111,6 +111,18 @@ void adamw(Device& device, const outright_tensor* params, const outright_tensor*
           store_n(p + i, rounding(value, range.begin + i), lanes);
         });
       });
+}
+
+void adamw_clipped(Device& device, const outright_tensor* params, const outright_tensor* lows,
+                   const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
+                   int64_t n, const outright_adamw_settings* settings, double clip, double* norm) {
+  check_adamw(params, lows, grads, m, v, n, settings, "adamw_clipped");
+  check_clip(clip, norm);
+  global_norm(device, grads, n, norm);
+  if (!std::isfinite(*norm)) return;
+  outright_adamw_settings scaled = *settings;
+  if (clip > 0) scaled.grad_scale *= std::fmin(1.0, clip / (*norm + 1e-6));
+  adamw(device, params, lows, grads, m, v, n, &scaled);
 }
 
 }  // namespace outright::cpu

@@ -83,4 +83,5 @@ extern "C" const outright_backend outright_cpu_table = {
     .split_master = Entry<split_master>::call,
     .join_master = Entry<join_master>::call,
     .attention_cached = Entry<attention_cached>::call,
+    .adamw_clipped = Entry<adamw_clipped>::call,
 };

@@ -233,6 +233,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::dpo_sigmoid>("dpoSigmoid"),
                          InstanceMethod<&Device::global_norm>("globalNorm"),
                          InstanceMethod<&Device::adamw>("adamW"),
+                         InstanceMethod<&Device::adamw_clipped>("adamWClipped"),
                          InstanceMethod<&Device::cast>("cast"),
                          InstanceMethod<&Device::dropout>("dropout"),
                          InstanceMethod<&Device::split_master>("splitMaster"),

@@ -62,6 +62,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value dpo_sigmoid(const Napi::CallbackInfo& info);
   Napi::Value global_norm(const Napi::CallbackInfo& info);
   Napi::Value adamw(const Napi::CallbackInfo& info);
+  Napi::Value adamw_clipped(const Napi::CallbackInfo& info);
   Napi::Value cast(const Napi::CallbackInfo& info);
   Napi::Value dropout(const Napi::CallbackInfo& info);
   Napi::Value split_master(const Napi::CallbackInfo& info);

@@ -473,31 +473,56 @@ Napi::Value Device::global_norm(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), norm);
 }
 
+namespace {
+
+// What both AdamW updates take, in their order.
+struct AdamWArguments {
+  std::vector<outright_tensor> params, lows, grads, m, v;
+  outright_adamw_settings settings = {};
+
+  explicit AdamWArguments(Arguments& arguments)
+      : params(arguments.tensors("params")),
+        lows(arguments.optionals("lows")),
+        grads(arguments.tensors("grads")),
+        m(arguments.tensors("m")),
+        v(arguments.tensors("v")) {
+    if (grads.size() != params.size() || m.size() != params.size() || v.size() != params.size() ||
+        (!lows.empty() && lows.size() != params.size()))
+      arguments.complain("params, lows, grads, m and v", "must have equal lengths");
+    const Napi::Object object = arguments.object("settings");
+    settings.lr = setting(arguments, object, "lr");
+    settings.beta1 = setting(arguments, object, "beta1");
+    settings.beta2 = setting(arguments, object, "beta2");
+    settings.eps = setting(arguments, object, "eps");
+    settings.weight_decay = setting(arguments, object, "weightDecay");
+    settings.step = static_cast<int64_t>(setting(arguments, object, "step"));
+    settings.grad_scale = setting(arguments, object, "gradScale");
+    settings.seed = static_cast<uint64_t>(setting(arguments, object, "seed"));
+  }
+  const outright_tensor* lows_or_null() const { return lows.empty() ? nullptr : lows.data(); }
+  int64_t count() const { return static_cast<int64_t>(params.size()); }
+};
+
+}  // namespace
+
 Napi::Value Device::adamw(const Napi::CallbackInfo& info) {
   const outright_backend& functions = table(info.Env());
   Arguments arguments(info, buffers_, "adamW");
-  const std::vector<outright_tensor> params = arguments.tensors("params");
-  const std::vector<outright_tensor> lows = arguments.optionals("lows");
-  const std::vector<outright_tensor> grads = arguments.tensors("grads");
-  const std::vector<outright_tensor> m = arguments.tensors("m");
-  const std::vector<outright_tensor> v = arguments.tensors("v");
-  if (grads.size() != params.size() || m.size() != params.size() || v.size() != params.size() ||
-      (!lows.empty() && lows.size() != params.size()))
-    arguments.complain("params, lows, grads, m and v", "must have equal lengths");
-  const Napi::Object object = arguments.object("settings");
-  outright_adamw_settings settings = {};
-  settings.lr = setting(arguments, object, "lr");
-  settings.beta1 = setting(arguments, object, "beta1");
-  settings.beta2 = setting(arguments, object, "beta2");
-  settings.eps = setting(arguments, object, "eps");
-  settings.weight_decay = setting(arguments, object, "weightDecay");
-  settings.step = static_cast<int64_t>(setting(arguments, object, "step"));
-  settings.grad_scale = setting(arguments, object, "gradScale");
-  settings.seed = static_cast<uint64_t>(setting(arguments, object, "seed"));
-  expect(info.Env(),
-         functions.adamw(device_, params.data(), lows.empty() ? nullptr : lows.data(), grads.data(), m.data(),
-                         v.data(), static_cast<int64_t>(params.size()), &settings));
+  const AdamWArguments a(arguments);
+  expect(info.Env(), functions.adamw(device_, a.params.data(), a.lows_or_null(), a.grads.data(), a.m.data(),
+                                     a.v.data(), a.count(), &a.settings));
   return info.Env().Undefined();
+}
+
+Napi::Value Device::adamw_clipped(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "adamWClipped");
+  const AdamWArguments a(arguments);
+  const double clip = arguments.number("clip");
+  double norm = 0;
+  expect(info.Env(), functions.adamw_clipped(device_, a.params.data(), a.lows_or_null(), a.grads.data(),
+                                             a.m.data(), a.v.data(), a.count(), &a.settings, clip, &norm));
+  return Napi::Number::New(info.Env(), norm);
 }
 
 Napi::Value Device::cast(const Napi::CallbackInfo& info) {

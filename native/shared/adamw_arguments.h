@@ -10,8 +10,8 @@ namespace outright {
 
 inline void check_adamw(const outright_tensor* params, const outright_tensor* lows,
                         const outright_tensor* grads, const outright_tensor* m, const outright_tensor* v,
-                        int64_t n, const outright_adamw_settings* settings) {
-  const Check check("adamw");
+                        int64_t n, const outright_adamw_settings* settings, const char* operation) {
+  const Check check(operation);
   check.sizes({{"n", n}});
   check.host(settings, "settings", 1);
   for (const auto& [list, name] : {std::pair{params, "params"}, {grads, "grads"}, {m, "m"}, {v, "v"}})
@@ -19,7 +19,7 @@ inline void check_adamw(const outright_tensor* params, const outright_tensor* lo
   if (settings->step < 1)
     check.invalid("step is %lld: it counts from 1", static_cast<long long>(settings->step));
   for (int64_t i = 0; i < n; ++i) {
-    Check one("adamw");
+    Check one(operation);
     const int64_t count = params[i].count;
     with_storage(&params[i], [&](auto storage) {
       using Storage = decltype(storage);
@@ -36,6 +36,13 @@ inline void check_adamw(const outright_tensor* params, const outright_tensor* lo
     one.output(&v[i], "its moment v", {count});
     one.separate();
   }
+}
+
+// Of adamw_clipped, beside those of adamw.
+inline void check_clip(double clip, const double* norm) {
+  const Check check("adamw_clipped");
+  check.host(norm, "norm", 1);
+  if (!(clip >= 0)) check.invalid("clip is %g: it must be 0 or more", clip);
 }
 
 struct AdamWScalars {

@@ -45,7 +45,7 @@ extern "C" {
 #endif
 
 /* Raised by one whenever the meaning or order of anything below changes. */
-#define OUTRIGHT_ABI_VERSION 5
+#define OUTRIGHT_ABI_VERSION 6
 
 typedef int32_t outright_status;
 enum {
@@ -412,6 +412,19 @@ typedef struct outright_backend {
                                       const outright_tensor* v_cache, const outright_tensor* o,
                                       const outright_tensor* first, const outright_tensor* last, int64_t N,
                                       int64_t S, int64_t H, int64_t G, int64_t C, double scale);
+
+  /* ---- added with version 6 ---- */
+
+  /*
+   * *norm = global_norm(grads), then adamw with grad_scale times min(1, clip / (norm + 1e-6)), as
+   * torch.nn.utils.clip_grad_norm_ does; clip 0 scales nothing. Where the norm is not finite nothing changes.
+   * A backend with a queue decides this there: it returns when the norm is known, not when the update is
+   * done.
+   */
+  outright_status (*adamw_clipped)(outright_device* device, const outright_tensor* params,
+                                   const outright_tensor* lows /* or NULL */, const outright_tensor* grads,
+                                   const outright_tensor* m, const outright_tensor* v, int64_t n,
+                                   const outright_adamw_settings* settings, double clip, double* norm);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

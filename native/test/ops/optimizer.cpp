@@ -143,11 +143,68 @@ void AddAdamW(Suite& suite) {
   suite.AddPerf("adamw", "8M", [=](Case& c, Random& r) { FillAdamW(c, {1 << 23}, plain, r, false); });
 }
 
+// The norm of all gradients, an update of gradients scaled down to it, and none where it is not finite.
+void FillClipped(Case& c, const std::vector<int64_t>& counts, const oracle::AdamWSettings& settings,
+                 double clip, Random& r) {
+  FillAdamW(c, counts, settings, r, false);
+  c.HostOutput("norm", 1);
+  const size_t n = counts.size();
+  c.run = [=](const Call& a) {
+    const outright_adamw_settings abi{
+        settings.lr,           settings.beta1, settings.beta2,      settings.eps,
+        settings.weight_decay, settings.step,  settings.grad_scale, 1234};
+    const auto [p, g, m, v] = std::array{List(a, "p", n), List(a, "g", n), List(a, "m", n), List(a, "v", n)};
+    return a.api.adamw_clipped(a.device, p.data(), nullptr, g.data(), m.data(), v.data(),
+                               static_cast<int64_t>(n), &abi, clip, a.Host("norm"));
+  };
+  c.oracle = [=](Values& a) {
+    std::vector<const std::vector<double>*> gradients;
+    for (size_t i = 0; i < n; ++i) gradients.push_back(&a.Find(Indexed("g", i)).values);
+    const double norm = oracle::GlobalNorm(gradients);
+    *a["norm"] = norm;
+    if (!std::isfinite(norm)) return;
+    oracle::AdamWSettings scaled = settings;
+    if (clip > 0) scaled.grad_scale *= std::min(1.0, clip / (norm + 1e-6));
+    for (size_t i = 0; i < n; ++i)
+      oracle::AdamW(a[Indexed("p", i)], a[Indexed("g", i)], a[Indexed("m", i)], a[Indexed("v", i)], counts[i],
+                    scaled);
+  };
+}
+
+void AddClipped(Suite& suite) {
+  const oracle::AdamWSettings settings{1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 7};
+  const auto add = [&](const std::string& name, std::vector<int64_t> counts, double clip) {
+    suite.Add("adamw_clipped", name, [=](Case& c, Random& r) { FillClipped(c, counts, settings, clip, r); });
+  };
+  add("to a norm of 1", {513, 0, 31}, 1.0);
+  add("of a norm below the clip", {100}, 1e3);
+  add("not at all", {100, 3}, 0.0);
+  add("no tensor", {}, 1.0);
+  if (!suite.quick) add("70001", {70001}, 1.0);
+  for (const double special : {kNaN, kInfinity}) {
+    suite.Add("adamw_clipped", "nothing changes for a gradient of " + std::to_string(special),
+              [=](Case& c, Random& r) {
+                FillClipped(c, {40, 5000}, settings, 1.0, r);
+                c.Find("g1").values[4999] = special;
+                for (const char* name : {"p0", "p1", "m0", "m1", "v0", "v1"})
+                  c.Find(name).tolerance = {0.0, 0.0, 0.0};
+              });
+  }
+  suite.Add("adamw_clipped", "a negative clip", [=](Case& c, Random& r) {
+    FillClipped(c, {5}, settings, -1.0, r);
+    c.expected = OUTRIGHT_INVALID;
+    c.mention = "clip";
+  });
+  suite.AddPerf("adamw_clipped", "8M",
+                [=](Case& c, Random& r) { FillClipped(c, {1 << 23}, settings, 1.0, r); });
+}
+
 }  // namespace
 
 void AddOptimizer(Suite& suite) {
   AddGlobalNorm(suite);
   AddAdamW(suite);
+  AddClipped(suite);
 }
 
 }  // namespace outright::test

@@ -29,7 +29,7 @@ export {
   sftNll,
 } from "./ops/losses.js";
 export { layerNorm, rmsNorm } from "./ops/norm.js";
-export { type AdamWTensors, adamW, globalNorm } from "./ops/optimizer.js";
+export { type AdamWTensors, adamW, adamWClipped, globalNorm } from "./ops/optimizer.js";
 export { type RotaryHeads, type RotaryTables, rotary } from "./ops/rotary.js";
 export { gatherRows } from "./ops/rows.js";
 export { Parameter, type ParameterOptions } from "./parameter.js";

@@ -389,6 +389,20 @@ export interface NativeDevice {
     v: readonly Handle[],
     settings: AdamWSettings,
   ): void;
+  /**
+   * globalNorm(grads), then adamW with gradScale times min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
+   * does; clip 0 scales nothing. Returns the norm; where it is not finite nothing has changed. A GPU decides this
+   * itself, and the call does not wait for the update.
+   */
+  adamWClipped(
+    params: readonly Handle[],
+    lows: readonly Handle[],
+    grads: readonly Handle[],
+    m: readonly Handle[],
+    v: readonly Handle[],
+    settings: AdamWSettings,
+    clip: number,
+  ): number;
 
   /** y = x in y's dtype, to nearest even. */
   cast(x: Handle, y: Handle, count: number): void;

@@ -1,7 +1,7 @@
 /** AdamW with one global gradient norm; its moments are saved with every checkpoint. */
 
 import type { Parameter } from "@outright/tensor";
-import { adamW, globalNorm, keep, Tensor } from "@outright/tensor";
+import { adamWClipped, keep, Tensor } from "@outright/tensor";
 import type { OptimizerConfig } from "./config/index.js";
 
 export class AdamW {
@@ -45,19 +45,14 @@ export class AdamW {
     if (this.#gradientsStay === "no") this.#gradientsStay = "from now on";
   }
 
-  /** Global L2 norm of the gradients as they are, before clipping. */
-  gradientNorm(): number {
-    return globalNorm(this.#gradients());
-  }
-
   /**
    * One update; gradients are scaled down to the norm `clip` first, as torch.nn.utils.clip_grad_norm_ does.
    * They are freed afterwards, unless they stay.
+   * @returns the global L2 norm of the gradients before clipping; where it is not finite nothing was updated
    */
-  update(lr: number, gradientNorm: number): void {
+  update(lr: number): number {
     const { betas, eps, weightDecay, clip } = this.#config;
-    this.updates++;
-    adamW(
+    const norm = adamWClipped(
       {
         parameters: this.#parameters,
         masters: this.#parameters.map(({ master }) => master),
@@ -71,12 +66,15 @@ export class AdamW {
         beta2: betas[1],
         eps,
         weightDecay,
-        step: this.updates,
-        gradScale: clip > 0 ? Math.min(1, clip / (gradientNorm + 1e-6)) : 1,
+        step: this.updates + 1,
+        gradScale: 1,
         seed: this.#seed,
       },
+      clip,
     );
+    if (Number.isFinite(norm)) this.updates++;
     if (this.#gradientsStay !== "yes") this.zeroGradients();
+    return norm;
   }
 
   /** Forgets the moments, as at the start of a stage of Sequential. */

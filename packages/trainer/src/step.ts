@@ -47,10 +47,10 @@ export function trainStep(trained: Trained, config: StepSettings, step: number):
   else passes();
   const microBatches = Object.values(results).map(({ tokens }) => Math.ceil(tokens / tokensPerMicroBatch));
   if (microBatches.reduce((sum, count) => sum + count, 0) > 1) optimizer.keepGradients();
-  const gradNorm = optimizer.gradientNorm();
-  refuseNonFinite(step, results, rows, gradNorm);
+  refuseLosses(step, results, rows);
   const lr = learningRate(config.schedule, config.optimizer.lr, step, config.steps);
-  optimizer.update(lr, gradNorm);
+  const gradNorm = optimizer.update(lr);
+  refuseNorm(step, rows, gradNorm);
 
   const losses = Object.fromEntries(Object.entries(results).map(([name, { loss }]) => [name, loss]));
   policy.observe(step, losses);
@@ -101,24 +101,27 @@ function summarise(
   };
 }
 
-function refuseNonFinite(
+const ADVICE = "look at these rows, or lower optimizer.lr";
+
+function refuseLosses(
   step: number,
   results: Record<string, BatchResult>,
   rows: Record<string, number[]>,
-  gradNorm: number,
 ): void {
-  const advice = "look at these rows, or lower optimizer.lr";
   for (const [name, { loss }] of Object.entries(results)) {
     if (!Number.isFinite(loss)) {
       throw new Error(
-        `step ${step}: the loss of objective "${name}" is ${loss} on rows ${rows[name]?.join(", ")}; ${advice}`,
+        `step ${step}: the loss of objective "${name}" is ${loss} on rows ${rows[name]?.join(", ")}; ${ADVICE}`,
       );
     }
   }
-  if (!Number.isFinite(gradNorm)) {
-    const where = Object.entries(rows)
-      .map(([name, list]) => `${name} rows ${list.join(", ")}`)
-      .join("; ");
-    throw new Error(`step ${step}: the gradient norm is ${gradNorm} (${where}); ${advice}`);
-  }
+}
+
+/** The update was not made then. */
+function refuseNorm(step: number, rows: Record<string, number[]>, gradNorm: number): void {
+  if (Number.isFinite(gradNorm)) return;
+  const where = Object.entries(rows)
+    .map(([name, list]) => `${name} rows ${list.join(", ")}`)
+    .join("; ");
+  throw new Error(`step ${step}: the gradient norm is ${gradNorm} (${where}); ${ADVICE}`);
 }

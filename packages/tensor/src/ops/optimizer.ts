@@ -1,7 +1,7 @@
 /** Operations over all parameters at once. */
 
 import type { Master } from "../master.js";
-import type { AdamWSettings } from "../native.js";
+import type { AdamWSettings, NativeDevice } from "../native.js";
 import type { Tensor } from "../tensor.js";
 
 const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.handle);
@@ -22,18 +22,32 @@ export interface AdamWTensors {
   v: readonly Tensor[];
 }
 
-/**
- * One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters, masters and moments change in place.
- */
-export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
-  const first = tensors.parameters[0];
+type AdamWHandles = Parameters<NativeDevice["adamW"]> extends [...infer Lists, AdamWSettings] ? Lists : never;
+
+/** As the native calls take them. */
+function listsOf(tensors: AdamWTensors): AdamWHandles {
   const masters = tensors.masters?.some((master) => master !== null) === true ? tensors.masters : [];
-  first?.device.native.adamW(
+  return [
     handles(tensors.parameters),
     masters.map((master) => master?.handle ?? 0),
     handles(tensors.gradients),
     handles(tensors.m),
     handles(tensors.v),
-    settings,
-  );
+  ];
+}
+
+/**
+ * One AdamW update (Loshchilov and Hutter 2019), as torch.optim.AdamW; parameters, masters and moments change in place.
+ */
+export function adamW(tensors: AdamWTensors, settings: AdamWSettings): void {
+  tensors.parameters[0]?.device.native.adamW(...listsOf(tensors), settings);
+}
+
+/**
+ * The same of gradients that are scaled down to the global norm `clip` first, as torch.nn.utils.clip_grad_norm_ does; 0
+ * scales nothing. Nothing changes where the norm is not finite.
+ * @returns the norm before clipping
+ */
+export function adamWClipped(tensors: AdamWTensors, settings: AdamWSettings, clip: number): number {
+  return tensors.parameters[0]?.device.native.adamWClipped(...listsOf(tensors), settings, clip) ?? 0;
 }

@@ -279,6 +279,13 @@ export const COSTS: Costs = {
       total((handle) => of.size(handle), grads) +
       2 * total((handle) => of.size(handle), [...params, ...lows, ...m, ...v]),
   }),
+  // gradients are read twice
+  adamWClipped: (of, params, lows, grads, m, v) => ({
+    flops: 16 * total(of.count, params),
+    bytes:
+      2 * total((handle) => of.size(handle), grads) +
+      2 * total((handle) => of.size(handle), [...params, ...lows, ...m, ...v]),
+  }),
 };
 
 const total = (value: (handle: Handle) => number, handles: readonly Handle[]) =>

@@ -108,7 +108,7 @@ export function simulate(
   }
   const update = measured(meter, [1, 2, 3], 3, () => {
     optimizer.zeroGradients();
-    optimizer.update(config.optimizer.lr, optimizer.gradientNorm());
+    optimizer.update(config.optimizer.lr);
     return 0;
   });
   const parameters = [...model.parameters, ...(model.lora?.parameters ?? [])];
