@@ -59,7 +59,7 @@ it("outright bench measures kernels and steps on the emulated backend as on a GP
       "--out",
       out,
     ];
-    const env = { ...process.env, OUTRIGHT_BACKEND_PATH: dirname(emulated) };
+    const env: NodeJS.ProcessEnv = { ...process.env, OUTRIGHT_BACKEND_PATH: dirname(emulated) };
     delete env["OUTRIGHT_TEST_DATA"]; // real ids do not fit the tiny vocabulary
     const { status, stderr } = spawnSync(process.execPath, [outright, ...args], { encoding: "utf8", env });
     expect(status, stderr).toBe(0);
