@@ -4,6 +4,7 @@ import {
   fusedAttention,
   type Handle,
   linear,
+  type NativeDevice,
   Parameter,
   Profile,
   Tape,
@@ -81,6 +82,32 @@ describe("a profile", () => {
     };
     expect(product(device)).toEqual(product(plain));
     expect(of("linear").calls).toBe(1);
+  });
+
+  it("waits for a call of a device that only queues it, and of no other", () => {
+    const done: string[] = [];
+    const queueing = (native: NativeDevice, kind: string): NativeDevice =>
+      new Proxy(native, {
+        get: (target, name: keyof NativeDevice) => {
+          if (name === "info") return () => ({ ...target.info(), kind });
+          return (...args: never[]) => {
+            done.push(name);
+            return (target[name] as (...args: never[]) => unknown).apply(target, args);
+          };
+        },
+      });
+    for (const [kind, calls] of [
+      ["cuda", ["fill", "read"]],
+      ["cpu", ["fill"]],
+    ] as const) {
+      const profile = new Profile();
+      using on = Device.open({ backend: "cpu" }, (native) => profile.wrap(queueing(native, kind)));
+      const handle = on.native.alloc("float32", 4);
+      done.length = 0;
+      on.native.fill(handle, 1);
+      expect(done, kind).toEqual(calls);
+      expect(profile.totals().map(({ operation }) => operation)).not.toContain("read"); // it is not the caller's
+    }
   });
 
   it("passes errors on", () => {

@@ -1,11 +1,12 @@
 /** Times a call that a meter noted, on a device that computes. */
 import type { Device } from "../device.js";
 import type { Handle } from "../native.js";
+import { settler } from "../profile/settle.js";
 import type { KindOfCall } from "./meter.js";
 import { type CallArgument, flopsOf, isBuffer, type MeteredBuffer, rowsArgument, workOf } from "./work.js";
 
-/** Operations of a matrix product above which it is timed on fewer rows: some tens of milliseconds. */
-const MOST_FLOPS = 6e9;
+/** Operations of a matrix product above which it is timed on fewer rows: some tens of milliseconds of a processor, few of a GPU. */
+const MOST_FLOPS = { cpu: 6e9, gpu: 5e11 };
 /** Fewer rows than this would not be as fast, row by row. */
 const FEWEST_ROWS = 64;
 /** Elements above which calls on whole buffers are timed on less: more than caches hold. */
@@ -19,13 +20,16 @@ const LEAVES_CACHE_BYTES = 256 << 10;
 /** Elements of a buffer that pushes all else out of the caches. */
 const FLUSH_ELEMENTS = 12 << 20;
 const ENOUGH_SECONDS = 0.03;
+/** A GPU has so many calls queued at once, or as many as take so long, that starting and awaiting them does not show. */
+const BURST = { calls: 16, seconds: 0.002 };
 
 /**
  * Seconds of one unit of the call's work: the mean of a few runs after one that warms up: on a busy machine interruptions
  * are a part of what a step takes, which a median would leave out.
  */
 export function secondsPerWork(device: Device, kind: KindOfCall): number {
-  const args = shrunk(kind);
+  const isGpu = device.info.kind !== "cpu";
+  const args = shrunk(kind, isGpu ? MOST_FLOPS.gpu : MOST_FLOPS.cpu);
   const work = workOf(kind.name, args);
   if (work === 0) return 0;
   const handles: Handle[] = [];
@@ -51,13 +55,18 @@ export function secondsPerWork(device: Device, kind: KindOfCall): number {
     const isCold = bytes > LEAVES_CACHE_BYTES && /Backward|adamW|globalNorm/.test(kind.name);
     const flush = isCold ? native.alloc("float32", FLUSH_ELEMENTS) : null;
     if (flush !== null) handles.push(flush);
+    const settle = settler(native);
+    let calls = 1;
     const run = () => {
       if (flush !== null) native.fill(flush, 0);
+      settle();
       const begun = performance.now();
-      kernel.apply(native, resolved);
-      return (performance.now() - begun) / 1000;
+      for (let call = 0; call < calls; call++) kernel.apply(native, resolved);
+      settle();
+      return (performance.now() - begun) / 1000 / calls;
     };
     run();
+    if (isGpu) calls = Math.max(1, Math.min(BURST.calls, Math.floor(BURST.seconds / run())));
     let runs = 0;
     let seconds = 0;
     do {
@@ -71,10 +80,10 @@ export function secondsPerWork(device: Device, kind: KindOfCall): number {
 }
 
 /** The same call with fewer rows, or on smaller buffers, where it would take long. */
-function shrunk({ name, args }: KindOfCall): CallArgument[] {
+function shrunk({ name, args }: KindOfCall, mostFlops: number): CallArgument[] {
   const at = rowsArgument(name);
   if (at !== undefined) {
-    const share = MOST_FLOPS / Math.max(1, flopsOf(name, args));
+    const share = mostFlops / Math.max(1, flopsOf(name, args));
     if (share >= 1) return [...args];
     const rows = Math.max(FEWEST_ROWS, Math.floor((args[at] as number) * share));
     return args.map((argument, index) => (index === at ? Math.min(rows, argument as number) : argument));
