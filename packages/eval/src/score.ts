@@ -87,11 +87,11 @@ export async function scoreFile(options: ScoreOptions): Promise<ScoreSummary> {
     maxLength: options.maxLength ?? Number.MAX_SAFE_INTEGER,
     truncate: options.truncate ?? "error",
   };
-  const budget = microBatchTokens(options.tokensPerMicroBatch ?? "auto");
   const device = openDevice({
     device: options.device ?? "auto",
     threads: options.threads ?? 0,
   });
+  const budget = microBatchTokens(options.tokensPerMicroBatch ?? "auto", device);
   try {
     if (options.format === "pairs" || options.format === "hh") {
       const dataset = await loadDataset({ ...common, kind: "dpo", identicalPairs: "keep" });

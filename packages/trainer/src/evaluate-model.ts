@@ -93,7 +93,7 @@ export async function evaluateModel(
         objectives,
         0,
         knownOptima(config),
-        microBatchTokens(config.tokensPerMicroBatch),
+        microBatchTokens(config.tokensPerMicroBatch, model.device),
         (done) => progress({ type: "progress", stage: "evaluating", done, total: objectives.length }),
       );
       if (event === null)

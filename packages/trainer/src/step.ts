@@ -20,7 +20,7 @@ export type StepSettings = Pick<
 export function trainStep(trained: Trained, config: StepSettings, step: number): StepEvent {
   const begun = performance.now();
   const { model, optimizer, policy } = trained;
-  const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
+  const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch, model.device);
   const objectives = new Map(trained.objectives.map((objective) => [objective.name, objective]));
   const named = (name: string) => objectives.get(name) as Objective;
 

@@ -102,7 +102,7 @@ class Run {
     this.#options = options;
     this.#device = device;
     this.#directory = directory;
-    this.#tokens = microBatchTokens(config.tokensPerMicroBatch);
+    this.#tokens = microBatchTokens(config.tokensPerMicroBatch, device);
     this.#tokenising = new Tokenising({
       progress: (event) => this.#emit(event),
       notice: (message) => this.#notice("warning", message),

@@ -50,7 +50,7 @@ export class Rows {
     for (let from = 0; from < open.length; from += AT_A_TIME) {
       const some = open.slice(from, from + AT_A_TIME);
       const encoded = some.map((i) => this.#encode(i, tokenizer, model, positions));
-      const budget = microBatchTokens(this.#options.tokensPerMicroBatch ?? "auto");
+      const budget = microBatchTokens(this.#options.tokensPerMicroBatch ?? "auto", model.device);
       for (const complete of logLikelihoods(model, encoded, budget)) {
         for (const { question, logLikelihoods } of complete) {
           this.#add(some[question] as number, encoded[question] as Encoded, logLikelihoods);

@@ -398,7 +398,7 @@ export const configSchema = z
       .union([z.literal("auto"), z.int().min(1)])
       .default("auto")
       .describe(
-        "Tokens that go through the model at once: auto or a number. Less saves memory; the loss is the same.",
+        "Tokens that go through the model at once: a number, or auto, which is 2048 and on a GPU 8192. Less saves memory; the loss is the same.",
       ),
     recompute: z
       .enum(["none", "attention", "block"])
@@ -407,7 +407,7 @@ export const configSchema = z
         "What the backward pass computes again instead of keeping it: none, attention (what goes into it), or block (all but each block's input). Saves memory, costs time, changes no bit.",
       ),
     headCache: countOrZero(
-      "Most MiB in which the output head keeps results of its forward pass for the backward pass; the rest of the vocabulary is computed again. 0 keeps none. Changes only the rounding.",
+      "Most MiB in which the output head keeps results of its forward pass for the backward pass; the rest of the vocabulary is computed again. 0 keeps none; a GPU has room for 2048 or more. Changes only the rounding.",
     ).default(128),
     order: z
       .enum(["shuffle", "file"])

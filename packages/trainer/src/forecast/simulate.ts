@@ -83,7 +83,7 @@ export function simulate(
     if (steps > 0 && examples.length > 0) {
       const batches = spread(examples, Math.min(size, LARGEST_TIMED_BATCH));
       const share = batches.reduce((sum, batch) => sum + batch.length, 0) / size;
-      const budget = microBatchTokens(config.tokensPerMicroBatch);
+      const budget = microBatchTokens(config.tokensPerMicroBatch, like);
       const accumulates = config.policy.name === "mix" || hasSeveralMicroBatches(examples, size, budget);
       if (accumulates) optimizer.keepGradients();
       const step = (batch: Batch) => {
@@ -224,7 +224,7 @@ function run(
   later?: (() => void)[],
 ): number {
   const objective = config.objectives[name];
-  const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch);
+  const tokensPerMicroBatch = microBatchTokens(config.tokensPerMicroBatch, model.device);
   const dropout = (microBatch: number) => dropoutSeeds(config.seed, 1, name, microBatch);
   const options = {
     weight: 1,

@@ -38,7 +38,7 @@ export async function openKlMeter(
     choosePositions({ count, at }, wanted, {
       seed: config.seed,
       stream: `kl/${name}`,
-      tokensPerMicroBatch: microBatchTokens(config.tokensPerMicroBatch),
+      tokensPerMicroBatch: microBatchTokens(config.tokensPerMicroBatch, model.device),
     });
   const positions: Record<string, Positions> = {};
   for (const { name, data } of objectives) {

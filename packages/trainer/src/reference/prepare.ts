@@ -128,7 +128,7 @@ export async function prepareReferences(
     await use(async (model) => {
       let before = 0;
       for (const { cache, examples, missing } of parts) {
-        const budget = microBatchTokens(config.tokensPerMicroBatch);
+        const budget = microBatchTokens(config.tokensPerMicroBatch, model.device);
         const progress = (done: number) => context.progress(before + done, total);
         await computeReference(cache, model, examples, missing, budget, progress);
         before += missing.length;
