@@ -27,7 +27,8 @@ const SAMPLING = ["--max-tokens", "--temperature", "--top-k", "--top-p", "--seed
 /** What scripts rely on: taking one away, or changing its meaning, needs a new major version. */
 const OPTIONS: Record<string, string[]> = {
   bench: [
-    ...["--suite", "--shape", "--dtype", "--kind", "--steps", "--threads", "--lora", "--profile", "--data"],
+    ...["--suite", "--shape", "--dtype", "--kind", "--device", "--batch", "--tokens", "--steps"],
+    ...["--threads", "--lora", "--profile", "--data"],
     ...["--python", "--no-peer", "--allocator", "--micro-batch", "--trl", "--out", "--compare", "--table"],
   ],
   quickstart: ["--out", "--seed", "--fresh", "--fast", "--json"],
