@@ -4,25 +4,17 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { gpuGoals, memoryGoal, speedGoal } from "../lib/goals.js";
-import { dataSheetPeak } from "../lib/gpu-peaks.js";
-import { leastRows, stepFlops } from "../lib/mfu.js";
 import { writeModel } from "../lib/model-directory.js";
-import type { BenchOptions, Kind } from "../lib/options.js";
+import type { BenchOptions } from "../lib/options.js";
 import type { Work } from "../lib/participant.js";
-import { describePeaks, measurePeaks } from "../lib/peaks.js";
 import { findPython, type Python } from "../lib/peer.js";
-import { dataFolder, loadRows, type Rows, toFile, usefulTokens } from "../lib/rows.js";
-import { loraTargets, SHAPES, type ShapeName } from "../lib/shapes.js";
+import { dataFolder, loadRows, type Rows, toFile } from "../lib/rows.js";
+import { loraTargets, SHAPES } from "../lib/shapes.js";
 import { ourSide, peerSides, type Side, trlSide, WARM_UP } from "../lib/side.js";
-import { single, summarise } from "../lib/stats.js";
+import { addStepEntries, BATCHES, label, type Measured, peakOf } from "../lib/step-entries.js";
 import { type Context, Report, type Suite } from "../lib/suite.js";
 import { withTemporaryFolder } from "../lib/temporary.js";
 import { stepProfile } from "./step-profile.js";
-
-/** More steps than these see rows again. */
-const BATCHES = 12;
-const MIB = 2 ** 20;
 
 export const stepSuite: Suite = async (context) => {
   if (context.options.profile) return await stepProfile(context);
@@ -66,27 +58,6 @@ const about = (rows: Rows, { batch, gpu, tokens }: BenchOptions) =>
       : "Peak RSS is of a process that does this work alone. Where PyTorch is fastest with the batch cut into smaller passes, memory is compared with its fastest that does the same as ours, all examples in one pass, and with the other in a line of its own.",
   ].join(" ");
 
-interface Peak {
-  flops: number;
-  about: string;
-}
-
-/** What MFU is a share of, on a GPU. */
-function peakOf(options: BenchOptions): Peak | null {
-  if (!options.gpu) return null;
-  const formula =
-    "MFU: 6 operations a token and parameter of the linear layers (4 where they are frozen), the head on scored tokens alone, attention 12 C a head and visible pair, by time and peak";
-  const sheet = dataSheetPeak(options.gpuName);
-  if (sheet !== undefined)
-    return {
-      flops: sheet,
-      about: `${formula} (the data sheet's ${(sheet / 1e12).toFixed(0)} TFLOP/s in bfloat16).`,
-    };
-  const peaks = measurePeaks(options);
-  const flops = peaks.flops.bfloat16 ?? peaks.flops.float32;
-  return { flops, about: `${formula} (the largest rate of a product seen here). ${describePeaks(peaks)}` };
-}
-
 /** A Python with PyTorch; null, told as skipped, where none was named and none is found. */
 function peerPython({ options }: Context, report: Report): Python | null {
   if (options.peer === "none") return null;
@@ -99,13 +70,10 @@ function peerPython({ options }: Context, report: Report): Python | null {
   }
 }
 
-interface Setting {
+interface Setting extends Measured {
   context: Context;
   report: Report;
-  shape: ShapeName;
-  rows: Rows;
   python: Python | null;
-  peak: Peak | null;
 }
 
 /** One shape and kind of step: all sides, in turns. */
@@ -147,14 +115,11 @@ async function measure(setting: Setting, base: Work): Promise<void> {
       for (const side of sides) await side.step(WARM_UP + step);
       say(`${shape} ${base.kind}: ${step + 1} of ${options.steps} steps`);
     }
-    await addEntries(setting, base.kind, sides, onePassRss);
+    await addStepEntries(report, { ...setting, options }, base.kind, sides, onePassRss);
   } finally {
     for (const { participant } of sides) participant.kill();
   }
 }
-
-const label = (shape: string, kind: Kind, dtype: string, lora: boolean) =>
-  `${shape} ${kind} ${dtype}${lora ? " LoRA" : ""}`;
 
 /** A GPU would not hold all sides at once, and is nobody else's: one does all its steps, then comes the next. */
 async function finish(side: Side, steps: number): Promise<void> {
@@ -199,105 +164,3 @@ async function fastest(
   }
   return best === null ? null : { side: best, onePassRss: best.onePass ? null : (onePass?.rss ?? null) };
 }
-
-async function addEntries(
-  { context: { options }, report, shape, rows, peak }: Setting,
-  kind: Kind,
-  sides: readonly Side[],
-  onePassRss: ReadonlyMap<Side, number>,
-): Promise<void> {
-  const { steps, batch, tokens } = options;
-  const batches = Array.from({ length: steps }, (_, step) => {
-    const from = ((WARM_UP + step) % BATCHES) * batch;
-    return {
-      sft: kind === "dpo" ? [] : rows.sft.slice(from, from + batch),
-      dpo: kind === "sft" ? [] : rows.dpo.slice(from, from + batch),
-    };
-  });
-  const useful = batches.map(usefulTokens);
-  const goalsOfGpu = gpuGoals(options);
-  const utilisation = (side: Side, seconds: readonly number[]) =>
-    batches.map(({ sft, dpo }, i) => {
-      const flops = stepFlops(SHAPES[shape], leastRows(sft, dpo, tokens), side.lora);
-      return (100 * flops) / (seconds[i] as number) / (peak as Peak).flops;
-    });
-  const timed = (side: Side) => side.seconds.slice(WARM_UP, WARM_UP + steps);
-  const peaks = new Map<Side, number>();
-  for (const side of sides) {
-    const name = label(shape, kind, side.dtype, side.lora);
-    const seconds = timed(side);
-    const { peakRssBytes, devicePeakBytes, tensorPeakBytes, workspaceBytes } = await side.end();
-    peaks.set(side, devicePeakBytes ?? peakRssBytes);
-    report.add({
-      name: `${name} ${side.who}`,
-      unit: "useful tokens/s",
-      better: "higher",
-      value: summarise(seconds.map((time, i) => (useful[i] as number) / time)),
-      facts: {
-        ...(kind === "sft" ? {} : { "pairs/s": summarise(seconds.map((time) => batch / time)).median }),
-        "s/step": summarise(seconds).median,
-        ...(devicePeakBytes === undefined
-          ? { "peak RSS, MiB": peakRssBytes / MIB }
-          : { "device memory, MiB": devicePeakBytes / MIB }),
-        ...(peak === null ? {} : { "MFU, %": summarise(utilisation(side, seconds)).median }),
-        ...(tensorPeakBytes === undefined ? {} : { "tensors at most, MiB": tensorPeakBytes / MIB }),
-        ...(workspaceBytes === undefined ? {} : { "workspace, MiB": workspaceBytes / MIB }),
-        "first loss": side.losses[0] as number,
-        with: side.description,
-      },
-    });
-    if (peak === null || side.who !== "ours") continue;
-    const judged = shape === "1b" && kind === "sft" && side.dtype === "bfloat16" && !side.lora;
-    report.add({
-      name: `${name} ours, MFU`,
-      unit: "%",
-      better: "higher",
-      value: summarise(utilisation(side, seconds)),
-      ...(judged && goalsOfGpu.mfu !== undefined ? { goal: goalsOfGpu.mfu } : {}),
-    });
-  }
-  for (const our of sides.filter(({ who }) => who === "ours")) {
-    const others = sides.filter(
-      ({ who, dtype, lora }) => who !== "ours" && dtype === our.dtype && lora === our.lora,
-    );
-    for (const other of others) {
-      const name = `${label(shape, kind, our.dtype, our.lora)} ours / ${other.who}`;
-      const goals = other.who === "PyTorch" && !our.lora;
-      const onGpu = other.who === "TRL" && kind === "dpo" ? goalsOfGpu.trl : undefined;
-      const speed = options.gpu ? onGpu : goals ? speedGoal(shape, kind, our.dtype) : undefined;
-      const memory = goals && !options.gpu ? memoryGoal(shape) : undefined;
-      const kindOfMemory = options.gpu ? "device memory" : "peak RSS";
-      const theirs = timed(other);
-      report.add({
-        name: `${name}, speed`,
-        unit: "ratio",
-        better: "higher",
-        value: summarise(timed(our).map((time, i) => (theirs[i] as number) / time)),
-        ...(speed === undefined ? {} : { goal: speed }),
-        facts: { "losses differ at most by": lossDifference(our, other) },
-      });
-      const ratio = (to: number) => single((peaks.get(our) as number) / to);
-      const same = options.gpu ? undefined : onePassRss.get(other);
-      report.add({
-        name: `${name}, ${kindOfMemory}`,
-        unit: "ratio",
-        better: "lower",
-        value: ratio(same ?? (peaks.get(other) as number)),
-        ...(memory === undefined ? {} : { goal: memory }),
-        facts: { of: same === undefined ? "the fastest" : "the fastest in one pass" },
-      });
-      if (same === undefined) continue;
-      report.add({
-        name: `${name} in smaller passes, peak RSS`,
-        unit: "ratio",
-        better: "lower",
-        value: ratio(peaks.get(other) as number),
-        facts: { of: "the fastest" },
-      });
-    }
-  }
-}
-
-/** Largest relative difference of the two sides' losses over all steps: they are meant to compute the same. */
-const lossDifference = (a: Side, b: Side) =>
-  Math.max(...a.losses.map((loss, i) => Math.abs(loss - (b.losses[i] ?? loss)) / Math.abs(loss)));
