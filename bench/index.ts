@@ -1,5 +1,5 @@
 /** @outright/bench: the benchmarks, as `outright bench` runs them. */
-export { type BenchOptions, completeOptions, ON_A_GPU, ON_A_PROCESSOR } from "./lib/options.js";
+export type { BenchOptions } from "./lib/options.js";
 export { writeTables } from "./lib/readme.js";
 export type { ShapeName } from "./lib/shapes.js";
 export { type BenchRequest, compareFiles, runBench } from "./main.js";

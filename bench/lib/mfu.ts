@@ -3,6 +3,7 @@
  * a loop really computes, by its time and the GPU's peak.
  */
 import { type FlatRow, type PairExample, packPairs, packSft, type SftExample } from "@outright/data";
+import { visiblePairs } from "@outright/tensor";
 import { keyHeads, type ShapeSizes } from "./shapes.js";
 
 /** Parameters of the linear layers of one block, apart for those that every token needs. */
@@ -31,7 +32,7 @@ export function stepFlops(
     const T = row.tokens;
     const N = row.targets.length;
     const linear = T * keys * L + (T * (L - 1) + N) * others;
-    const attention = 12 * D * visiblePairs(row) * (L - 1 + N / T);
+    const attention = 12 * D * pairsOf(row) * (L - 1 + N / T);
     return sum + each * (linear + N * D * V) + attention;
   }, 0);
 }
@@ -48,13 +49,6 @@ export const leastRows = (
 
 export type Spans = Pick<FlatRow, "tokens" | "start" | "skipFrom" | "skipTo">;
 
-/** Σ over tokens of the keys that each one sees. */
-export function visiblePairs({ tokens, start, skipFrom, skipTo }: Spans): number {
-  let pairs = 0;
-  for (let t = 0; t < tokens; t++) {
-    const first = start[t] as number;
-    const skipped = Math.max(0, (skipTo[t] as number) - Math.max(skipFrom[t] as number, first));
-    pairs += t + 1 - first - skipped;
-  }
-  return pairs;
-}
+/** Pairs of a token and a key that it sees. */
+export const pairsOf = ({ tokens, start, skipFrom, skipTo }: Spans): number =>
+  visiblePairs(tokens, start, skipFrom, skipTo);

@@ -43,7 +43,7 @@ export interface BenchOptions {
 
 type Defaults = Omit<BenchOptions, "device" | "gpu" | "gpuName">;
 
-export const ON_A_PROCESSOR: Defaults = {
+const ON_A_PROCESSOR: Defaults = {
   shapes: ["14m", "70m"],
   dtypes: ["float32", "bfloat16"],
   kinds: ["sft", "dpo", "mix"],
@@ -60,7 +60,7 @@ export const ON_A_PROCESSOR: Defaults = {
 };
 
 /** A step that fills a GPU; PyTorch's caching allocator does not hang on the host's. */
-export const ON_A_GPU: Defaults = {
+const ON_A_GPU: Defaults = {
   ...ON_A_PROCESSOR,
   shapes: ["1b"],
   dtypes: ["bfloat16"],

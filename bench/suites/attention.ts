@@ -3,7 +3,7 @@ import { packPairs } from "@outright/data";
 import type { Device, Handle, HeadLayout, NativeDevice } from "@outright/tensor";
 import { openDevice } from "@outright/trainer";
 import { gpuGoals } from "../lib/goals.js";
-import { type Spans, visiblePairs } from "../lib/mfu.js";
+import { pairsOf, type Spans } from "../lib/mfu.js";
 import { trainingRow } from "../lib/op-cases.js";
 import type { BenchOptions, Dtype } from "../lib/options.js";
 import { better, describePeaks, measurePeaks } from "../lib/peaks.js";
@@ -126,7 +126,7 @@ function casesOf(
     // biome-ignore format: one argument list
     native.attentionBackward(dout, q, k, v, layout, o, lse, start, from, to, dq, dk, dv, T, H, G, C, scale, false);
   const timer = new CallTimer(device);
-  const pairs = visiblePairs(spans);
+  const pairs = pairsOf(spans);
   const common = { name, dtype, isCausal, headSize: C };
   return [
     { ...common, backward: false, flops: 4 * D * pairs, seconds: [], time: timer.prepare(forward) },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { gpuGoals } from "../lib/goals.js";
 import { dataSheetPeak } from "../lib/gpu-peaks.js";
-import { leastRows, stepFlops, visiblePairs } from "../lib/mfu.js";
+import { leastRows, stepFlops, pairsOf } from "../lib/mfu.js";
 
 const ids = (...list: number[]) => Int32Array.from(list);
 const sft = [{ row: 0, promptIds: ids(1, 2, 3), responseIds: ids(4, 5), responseEnds: true }];
@@ -17,7 +17,7 @@ describe("model FLOP/s utilisation", () => {
     const rows = leastRows(sft, [], 64);
     // 3 + 2 tokens of which the last predicts nothing: T = 4, N = 2, and 1 + 2 + 3 + 4 pairs
     expect(rows.map(({ tokens, targets }) => [tokens, targets.length])).toEqual([[4, 2]]);
-    expect(rows.map(visiblePairs)).toEqual([10]);
+    expect(rows.map(pairsOf)).toEqual([10]);
     // per block: keys and values 2·8·8, queries and output 2·8·8, two matrices 8·16
     const linear = 4 * 128 * 2 + (4 * 1 + 2) * (128 + 256);
     const attention = 12 * 8 * 10 * (1 + 2 / 4);
@@ -37,7 +37,7 @@ describe("model FLOP/s utilisation", () => {
     const [row] = leastRows([], dpo, 64);
     // prompt 1 2, chosen 3, then 2 again for the rejected answer
     expect(row?.tokens).toBe(4);
-    expect(visiblePairs(row as NonNullable<typeof row>)).toBe(1 + 2 + 3 + 2);
+    expect(pairsOf(row as NonNullable<typeof row>)).toBe(1 + 2 + 3 + 2);
   });
 });
 

@@ -36,6 +36,7 @@ export { Parameter, type ParameterOptions } from "./parameter.js";
 export { type Buffers, COSTS, type Cost, type Operation } from "./profile/costs.js";
 export { type OperationTotals, Profile } from "./profile/profile.js";
 export { settler } from "./profile/settle.js";
+export { visiblePairs } from "./profile/visible-pairs.js";
 export { keep, scope } from "./scope.js";
 export { checkpoint, isRecording, remade, segment, Tape } from "./tape.js";
 export { elements, type Shape, Tensor } from "./tensor.js";

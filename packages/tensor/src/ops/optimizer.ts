@@ -1,7 +1,7 @@
 /** Operations over all parameters at once. */
 
 import type { Master } from "../master.js";
-import type { AdamWSettings, NativeDevice } from "../native.js";
+import type { AdamWSettings, Handle } from "../native.js";
 import type { Tensor } from "../tensor.js";
 
 const handles = (tensors: readonly Tensor[]) => tensors.map((tensor) => tensor.handle);
@@ -22,10 +22,10 @@ export interface AdamWTensors {
   v: readonly Tensor[];
 }
 
-type AdamWHandles = Parameters<NativeDevice["adamW"]> extends [...infer Lists, AdamWSettings] ? Lists : never;
+type Handles = readonly Handle[];
 
-/** As the native calls take them. */
-function listsOf(tensors: AdamWTensors): AdamWHandles {
+/** Parameters, masters, gradients and moments as the native calls take them. */
+function listsOf(tensors: AdamWTensors): [Handles, Handles, Handles, Handles, Handles] {
   const masters = tensors.masters?.some((master) => master !== null) === true ? tensors.masters : [];
   return [
     handles(tensors.parameters),

@@ -7,6 +7,7 @@
  * Legend of the letters: native.ts.
  */
 import type { Handle, NativeDevice } from "../native.js";
+import { visiblePairs } from "./visible-pairs.js";
 
 export interface Cost {
   flops: number;
@@ -134,7 +135,7 @@ export const COSTS: Costs = {
 
   // Two products of C over every visible (token, key) pair of every head, and the softmax between them.
   attention: (of, q, k, v, _layout, o, lse, start, skipFrom, skipTo, T, H, G, C) => ({
-    flops: visiblePairs(of, start, skipFrom, skipTo, T) * H * (4 * C + 4),
+    flops: pairsIn(of, start, skipFrom, skipTo, T) * H * (4 * C + 4),
     bytes: sum(
       of.size(q, T * H * C),
       of.size(k, T * G * C) + of.size(v, T * G * C),
@@ -181,7 +182,7 @@ export const COSTS: Costs = {
     _scale,
     accumulate,
   ) => ({
-    flops: visiblePairs(of, start, skipFrom, skipTo, T) * H * (10 * C + 6),
+    flops: pairsIn(of, start, skipFrom, skipTo, T) * H * (10 * C + 6),
     bytes: sum(
       of.size(dout, T * H * C) + of.size(o, T * H * C),
       of.size(q, T * H * C),
@@ -291,13 +292,6 @@ export const COSTS: Costs = {
 const total = (value: (handle: Handle) => number, handles: readonly Handle[]) =>
   handles.reduce((all, handle) => all + value(handle), 0);
 
-/** Σ over tokens of the keys that each one sees. */
-function visiblePairs(of: Buffers, start: Handle, skipFrom: Handle, skipTo: Handle, T: number): number {
-  const [starts, froms, tos] = [of.int32(start, T), of.int32(skipFrom, T), of.int32(skipTo, T)];
-  let pairs = 0;
-  for (let t = 0; t < T; t++) {
-    const skipped = Math.max(0, (tos[t] as number) - Math.max(froms[t] as number, starts[t] as number));
-    pairs += t + 1 - (starts[t] as number) - skipped;
-  }
-  return pairs;
-}
+/** `visiblePairs` of spans on a device. */
+const pairsIn = (of: Buffers, start: Handle, skipFrom: Handle, skipTo: Handle, T: number) =>
+  visiblePairs(T, of.int32(start, T), of.int32(skipFrom, T), of.int32(skipTo, T));
