@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { gpuGoals } from "../lib/goals.js";
 import { dataSheetPeak } from "../lib/gpu-peaks.js";
-import { leastRows, stepFlops, pairsOf } from "../lib/mfu.js";
+import { leastRows, pairsOf, stepFlops } from "../lib/mfu.js";
 
 const ids = (...list: number[]) => Int32Array.from(list);
 const sft = [{ row: 0, promptIds: ids(1, 2, 3), responseIds: ids(4, 5), responseEnds: true }];
