@@ -1,13 +1,13 @@
 // Builds the backends and the operation test without Node, and runs every instruction-set variant, in float32 and
 // bfloat16: modes test, grad and invariance; the plainest once more in mode mutate, which tests the test. The plainest
 // and the widest variant run the full list, those between them the quick one: only the width of a vector differs. The CUDA kernels run
-// too, as plain C++ on an emulation of a GPU (cuda/test/emulation): the quick list of modes test and grad, and attention on
-// tensor cores with its bits in a cache.
+// too, as plain C++ on an emulation of a GPU (cuda/test/emulation), which looks for races between their threads: the quick list of
+// modes test and grad, and attention on tensor cores with its bits in a cache.
 //
 //   node scripts/native-test.mjs [--sanitize] [--filter TEXT]
 //
 // --sanitize builds with AddressSanitizer and UndefinedBehaviorSanitizer and runs the quick list on the plainest and
-// the widest variant that this processor has.
+// the widest variant that this processor has, and on the CUDA kernels.
 // Ends with "N passed, M failed, K skipped"; exit status 1 when something failed.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -63,7 +63,7 @@ function compile() {
     // With sanitizers, optimising takes many times as long to compile as it saves in running.
     "-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O0 -g1",
   ];
-  const targets = sanitize ? ["--target", "op_test", ...plainestAndWidest()] : [];
+  const targets = sanitize ? ["--target", "op_test", ...plainestAndWidest(), "outright_cuda_emulated"] : [];
   step("configuring the native tests", "cmake", ["-S", NATIVE, "-B", build, ...settings]);
   const parallel = ["--parallel", String(availableParallelism())];
   step("building the native tests", "cmake", ["--build", build, ...parallel, ...targets]);
@@ -147,9 +147,9 @@ async function runOne(program, { backend, modes, quick, only: of, env }) {
   console.log(`${name}: ${passed} passed, ${failed} failed in ${seconds} s`);
 }
 
-/** What the CUDA backend's host side decides, which no operation shows. */
-async function runTileLists() {
-  const program = find(build, /^cuda_tile_lists_test(\.exe)?$/)[0];
+/** A program of tests that opens no backend. */
+async function runProgram(what, file) {
+  const program = find(build, file)[0];
   if (program === undefined) return;
   const { stdout, stderr, status } = await start(program, []);
   const counts = /^(\d+) passed, (\d+) failed$/m.exec(stdout);
@@ -157,7 +157,7 @@ async function runTileLists() {
   if (failed > 0) console.log(`${stdout}${stderr}`.trimEnd());
   tally.passed += Number(counts?.[1] ?? 0);
   tally.failed += failed;
-  console.log(`cuda tile lists: ${counts?.[1] ?? 0} passed, ${failed} failed`);
+  console.log(`${what}: ${counts?.[1] ?? 0} passed, ${failed} failed`);
 }
 
 /** Two at a time: the float64 side of each keeps one core busy. */
@@ -181,18 +181,26 @@ try {
   const jobs = backends.map((backend) => ({ backend, modes: MODES, quick: sanitize || !full(backend) }));
   const plain = backends.find((file) => variant(file) === "cpu-baseline") ?? backends[0];
   jobs.push({ backend: plain, modes: "mutate", quick: sanitize });
-  const emulated = sanitize ? undefined : find(build, /^outright_cuda_emulated\.(so|dylib)$/)[0];
+  const [emulated] = find(build, /^outright_cuda_emulated\.(so|dylib)$/);
+  // the same, and it looks for races; where another compiler than g++ built it, it is not there
+  const [races] = sanitize ? [] : find(build, /^outright_cuda_races\.so$/);
   // the longest, so the first
   if (emulated !== undefined) {
-    jobs.unshift({ backend: emulated, modes: "test,grad", quick: true });
+    const exact = { OUTRIGHT_CUDA_MEMORY: "exact" };
+    const kernels = { backend: races ?? emulated, quick: true, env: exact };
+    jobs.unshift({ ...kernels, modes: "test,grad" });
     // with a filter of one's own, what it leaves of these
     if (filter === undefined || filter.startsWith("attention")) {
-      const of = { backend: emulated, quick: true };
-      jobs.push({ ...of, modes: "test,grad", only: "attention", env: { OUTRIGHT_CUDA_ATTENTION: "plain" } });
-      jobs.push({ ...of, modes: "test,invariance", only: "attention_cached" });
+      const plain = { ...exact, OUTRIGHT_CUDA_ATTENTION: "plain" };
+      jobs.push({ ...kernels, modes: "test,grad", only: "attention", env: plain });
+      jobs.push({ backend: emulated, quick: true, modes: "test,invariance", only: "attention_cached" });
     }
   }
-  if (!sanitize) await runTileLists();
+  if (!sanitize) {
+    // what the CUDA backend's host side decides, which no operation shows
+    await runProgram("cuda tile lists", /^cuda_tile_lists_test(\.exe)?$/);
+    await runProgram("cuda races, whether they are found", /^cuda_races_test$/);
+  }
   await runAll(program, jobs);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
   process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;

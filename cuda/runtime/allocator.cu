@@ -49,7 +49,7 @@ void* Allocator::take(int64_t size) {
 }
 
 void* Allocator::allocate(int64_t bytes, bool scratch) {
-  const int64_t size = bytes > INT64_MAX / 2 ? bytes : rounded(bytes);
+  const int64_t size = exact_ ? std::max<int64_t>(bytes, 1) : bytes > INT64_MAX / 2 ? bytes : rounded(bytes);
   void* data = bytes > INT64_MAX / 2 ? nullptr : take(size);
   if (!data) {
     size_t free = 0, total = 0;
@@ -79,7 +79,12 @@ bool Allocator::release(const void* data) {
   if (found == live_.end()) return false;
   const Block block = found->second;
   live_.erase(found);
-  free_.emplace(block.size, const_cast<void*>(data));
+  if (exact_) {
+    cudaFree(const_cast<void*>(data));
+    held_bytes_ -= block.size;
+  } else {
+    free_.emplace(block.size, const_cast<void*>(data));
+  }
   block_bytes_ -= block.size;
   if (block.scratch) {
     scratch_bytes_ -= block.size;

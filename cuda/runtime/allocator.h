@@ -10,7 +10,9 @@ namespace outright::cuda {
 
 class Allocator {
  public:
-  Allocator() = default;
+  // `exact`: blocks of the sizes that are asked for, none of them kept, so that a memory checker sees where
+  // they end.
+  explicit Allocator(bool exact) : exact_(exact) {}
   ~Allocator();
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
@@ -38,6 +40,7 @@ class Allocator {
   };
   void* take(int64_t size);
 
+  const bool exact_;
   std::unordered_map<const void*, Block> live_;
   std::multimap<int64_t, void*> free_;
   int64_t held_bytes_ = 0, block_bytes_ = 0, live_bytes_ = 0, peak_bytes_ = 0, live_buffers_ = 0;

@@ -1,5 +1,7 @@
 #include "device.h"
 
+#include <cstdlib>
+
 #include "error.h"
 #include "ops/operations.h"
 #include "probe.h"
@@ -12,11 +14,18 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
+// Whether OUTRIGHT_CUDA_MEMORY is "exact": for memory checkers, and slow.
+bool exact_memory() {
+  const char* wanted = std::getenv("OUTRIGHT_CUDA_MEMORY");
+  return wanted && std::string(wanted) == "exact";
+}
+
 }  // namespace
 
 }  // namespace outright::cuda
 
-outright_device::outright_device(const outright_open_options& options) : index(options.device_index) {
+outright_device::outright_device(const outright_open_options& options)
+    : index(options.device_index), allocator(outright::cuda::exact_memory()) {
   using namespace outright;
   using namespace outright::cuda;
   const std::string obstacle = obstacle_to(index);

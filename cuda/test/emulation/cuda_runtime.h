@@ -16,13 +16,15 @@
 #include <functional>
 #include <utility>
 
+#include "races.h"
+
 #define __global__
 #define __device__
 #define __host__
 #define __forceinline__ inline
 #define __restrict__
 #define __launch_bounds__(...)
-#define __shared__ static thread_local
+#define __shared__ static
 
 struct dim3 {
   unsigned x = 1, y = 1, z = 1;
@@ -61,10 +63,15 @@ inline cudaError_t cudaDriverGetVersion(int* version) { return *version = 0, cud
 inline cudaError_t cudaRuntimeGetVersion(int* version) { return *version = 0, cudaSuccess; }
 inline cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   if (bytes > size_t{1} << 36) return cudaErrorMemoryAllocation;
-  *pointer = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
-  return *pointer ? cudaSuccess : cudaErrorMemoryAllocation;
+  if (posix_memalign(pointer, 256, bytes) != 0) return cudaErrorMemoryAllocation;
+  std::memset(*pointer, 0xff, bytes);  // what was there is not a number
+  simt::races::allocated(*pointer, bytes);
+  return cudaSuccess;
 }
-inline cudaError_t cudaFree(void* pointer) { return std::free(pointer), cudaSuccess; }
+inline cudaError_t cudaFree(void* pointer) {
+  simt::races::freed(pointer);
+  return std::free(pointer), cudaSuccess;
+}
 inline cudaError_t cudaHostAlloc(void** pointer, size_t bytes, unsigned) {
   return cudaMalloc(pointer, bytes);
 }
@@ -114,7 +121,7 @@ struct Place {
   uint3 thread, block;
   dim3 block_size, grid_size;
 };
-extern thread_local Place place;
+extern Place place;
 
 void* dynamic_shared();
 // cp.async: see kernels/async_copy.cuh
@@ -124,19 +131,21 @@ void wait_for_copies(int later);
 // Waits for all threads of the block, or for all that live of the warp.
 void block_barrier();
 void warp_barrier();
+// The same for what lanes exchange, which orders none of their accesses of memory.
+void join_lanes();
 // 8 bytes for each lane of this thread's warp.
 uint64_t* lane_slots();
 unsigned lane();
 
 template <typename T>
-T exchange(T value, unsigned from) {
+NOT_CHECKED_FOR_RACES T exchange(T value, unsigned from) {
   static_assert(sizeof(T) <= 8);
   uint64_t* slots = lane_slots();
   std::memcpy(&slots[lane()], &value, sizeof value);
-  warp_barrier();
+  join_lanes();
   T result;
   std::memcpy(&result, &slots[from % kWarp], sizeof result);
-  warp_barrier();
+  join_lanes();
   return result;
 }
 

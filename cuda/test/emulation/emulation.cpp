@@ -5,15 +5,17 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include <dlfcn.h>
 #include <ucontext.h>
 
 #include "cuda_runtime.h"
 
 namespace simt {
 
-thread_local Place place;
+Place place;
 
 namespace {
 
@@ -27,6 +29,7 @@ struct Copy {
   const void* from;
   bool there;
   void arrive() const {
+    races::writes(to, 16);
     if (there)
       std::memcpy(to, from, 16);
     else
@@ -40,6 +43,7 @@ struct Thread {
   ucontext_t begin{};
   bool begun = false;
   uint3 index;
+  races::Runner runner;
   std::unique_ptr<char[]> stack;
   std::deque<std::vector<Copy>> copies{1};  // groups, of which the last is open
 };
@@ -47,14 +51,26 @@ struct Thread {
 struct Block {
   std::vector<Thread> threads;
   std::vector<uint64_t> slots;  // kWarp for each warp
-  std::vector<char> shared;
+  std::unique_ptr<char[]> shared;  // of its size to the byte, for AddressSanitizer
   jmp_buf scheduler{};
   ucontext_t home{};
   const std::function<void()>* kernel = nullptr;
   unsigned current = 0, size = 0;
   bool copies_at_once = false;
 };
-thread_local Block running;
+Block running;
+
+#if defined(OUTRIGHT_ADDRESS_SANITIZER)
+// AddressSanitizer's own looks through the stack that is left, which takes longer than all else here.
+[[noreturn]] void jump(jmp_buf to) {
+  using Jump = void (*)(jmp_buf, int);
+  static const auto of_libc = reinterpret_cast<Jump>(dlsym(dlopen("libc.so.6", RTLD_LAZY), "_longjmp"));
+  of_libc(to, 1);
+  std::abort();
+}
+#else
+[[noreturn]] void jump(jmp_buf to) { _longjmp(to, 1); }
+#endif
 
 // A coroutine serves one thread after the other, of this kernel and the next: beginning one needs a system
 // call.
@@ -63,7 +79,7 @@ void entry() {
     (*running.kernel)();
     Thread& self = running.threads[running.current];
     self.state = State::kDone;
-    if (_setjmp(self.at) == 0) _longjmp(running.scheduler, 1);
+    if (_setjmp(self.at) == 0) jump(running.scheduler);
   }
 }
 
@@ -71,14 +87,17 @@ void entry() {
 void wait(State state) {
   Thread& self = running.threads[running.current];
   self.state = state;
-  if (_setjmp(self.at) == 0) _longjmp(running.scheduler, 1);
+  if (_setjmp(self.at) == 0) jump(running.scheduler);
 }
+
+void tell_who_runs(const Thread& thread) { races::runs(&thread.runner, thread.stack.get(), kStackBytes); }
 
 // Does not come back: the thread goes to the scheduler when it waits or ends.
 [[noreturn]] void enter(Thread& thread) {
-  if (thread.begun) _longjmp(thread.at, 1);
-  thread.begun = true;
   if (!thread.stack) thread.stack = std::make_unique<char[]>(kStackBytes);
+  tell_who_runs(thread);
+  if (thread.begun) jump(thread.at);
+  thread.begun = true;
   getcontext(&thread.begin);
   thread.begin.uc_stack.ss_sp = thread.stack.get();
   thread.begin.uc_stack.ss_size = kStackBytes;
@@ -92,6 +111,7 @@ void resume(unsigned i) {
   running.current = i;
   place.thread = running.threads[i].index;
   if (_setjmp(running.scheduler) == 0) enter(running.threads[i]);
+  races::runs(nullptr, nullptr, 0);
 }
 
 // Lets go whom everybody has joined who is to join. True if someone may run.
@@ -133,6 +153,7 @@ bool release() {
 void run_block(bool reverse) {
   for (unsigned i = 0; i < running.size; ++i) {
     running.threads[i].state = State::kReady;
+    running.threads[i].runner = {.thread = i};
     running.threads[i].copies.assign(1, {});
   }
   do {
@@ -146,38 +167,44 @@ void run_block(bool reverse) {
 }  // namespace
 
 void run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel) {
+  // one device, which several threads of the host may use
+  static std::mutex one_at_a_time;
+  const std::lock_guard lock(one_at_a_time);
   running.kernel = &kernel;
   running.size = block.x * block.y * block.z;
   if (running.threads.size() < running.size) running.threads.resize(running.size);
   running.slots.resize((running.size + kWarp - 1) / kWarp * kWarp);
-  running.shared.assign(shared_bytes + 16, '\x7f');  // what was there is nobody's business
+  running.shared = std::make_unique<char[]>(shared_bytes);
+  std::memset(running.shared.get(), 0x7f, shared_bytes);  // what was there is nobody's business
   place.block_size = block;
   place.grid_size = grid;
   for (unsigned i = 0; i < running.size; ++i)
     running.threads[i].index = {i % block.x, i / block.x % block.y, i / block.x / block.y};
-  static thread_local bool backwards = false;
+  static bool backwards = false;
   backwards = !backwards;
+  races::begin_grid();
   const uint64_t blocks = uint64_t{grid.x} * grid.y * grid.z;
   for (uint64_t k = 0; k < blocks; ++k) {
     const uint64_t b = backwards ? blocks - 1 - k : k;
     place.block = {static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                    static_cast<unsigned>(b / grid.x / grid.y)};
+    races::begin_block(b);
     // a copy may arrive when it is begun, or when it is waited for
     running.copies_at_once = k / 2 % 2 == 1;
     run_block(k % 2 == 1);
   }
 }
 
-void* dynamic_shared() {
-  const auto address = reinterpret_cast<uintptr_t>(running.shared.data());
-  return reinterpret_cast<void*>((address + 15) / 16 * 16);
-}
+void* dynamic_shared() { return running.shared.get(); }
 void copy_async(void* to, const void* from, bool there) {
   const bool aligned = (reinterpret_cast<uintptr_t>(to) | reinterpret_cast<uintptr_t>(from)) % 16 == 0;
   if (!aligned) {
     std::fprintf(stderr, "emulation: a copy to shared memory does not lie on 16 bytes\n");
     std::abort();
   }
+  // it may be under way from here on
+  if (there) races::reads(from, 16);
+  races::writes(to, 16);
   const Copy copy{to, from, there};
   if (running.copies_at_once)
     copy.arrive();
@@ -192,8 +219,17 @@ void wait_for_copies(int later) {
     copies.pop_front();
   }
 }
-void block_barrier() { wait(State::kAtBlockBarrier); }
-void warp_barrier() { wait(State::kAtWarpBarrier); }
+void block_barrier() {
+  Thread& self = running.threads[running.current];
+  ++self.runner.block_barriers;
+  wait(State::kAtBlockBarrier);
+}
+void warp_barrier() {
+  Thread& self = running.threads[running.current];
+  ++self.runner.warp_barriers;
+  wait(State::kAtWarpBarrier);
+}
+void join_lanes() { wait(State::kAtWarpBarrier); }
 unsigned lane() { return running.current % kWarp; }
 uint64_t* lane_slots() { return running.slots.data() + running.current / kWarp * kWarp; }
 

@@ -8,13 +8,13 @@ namespace simt {
 struct Lanes {
   uint64_t of[kWarp];
 };
-inline Lanes gather(uint64_t mine) {
+NOT_CHECKED_FOR_RACES inline Lanes gather(uint64_t mine) {
   uint64_t* slots = lane_slots();
   slots[lane()] = mine;
-  warp_barrier();
+  join_lanes();
   Lanes all;
   std::memcpy(all.of, slots, sizeof all.of);
-  warp_barrier();
+  join_lanes();
   return all;
 }
 
