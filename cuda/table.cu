@@ -94,6 +94,7 @@ const outright_backend kTable = {
     .join_master = OnDevice<join_master>::call,
     .attention_cached = OnDevice<attention_cached>::call,
     .adamw_clipped = OnDevice<adamw_clipped>::call,
+    .take_results = OnDevice<take_results>::call,
 };
 
 }  // namespace

@@ -189,6 +189,12 @@ try {
     const exact = { OUTRIGHT_CUDA_MEMORY: "exact" };
     const kernels = { backend: races ?? emulated, quick: true, env: exact };
     jobs.unshift({ ...kernels, modes: "test,grad" });
+    // products as cuBLASLt is told of them, which the own one takes the place of elsewhere
+    if (filter === undefined) {
+      const library = { ...exact, OUTRIGHT_EMULATED_CUBLASLT: "1" };
+      for (const only of ["linear", "logprob_head"])
+        jobs.push({ ...kernels, modes: "test,grad", only, env: library });
+    }
     // with a filter of one's own, what it leaves of these
     if (filter === undefined || filter.startsWith("attention")) {
       const plain = { ...exact, OUTRIGHT_CUDA_ATTENTION: "plain" };

@@ -5,7 +5,7 @@
 import { type FlatRow, type PairExample, packPairs } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { dpoLoss } from "@outright/objectives";
-import { scope, sequenceSums, Tape, Tensor } from "@outright/tensor";
+import { type LossAndGradient, scope, sequenceSums, Tape, Tensor } from "@outright/tensor";
 import { rowLogprobs } from "@outright/trainer";
 
 export interface Rungs {
@@ -36,7 +36,7 @@ export function ladderStep(batch: LadderBatch, rungs: Rungs): { loss: number; to
   const rows = rungs.packed
     ? packPairs(pairs, tokensPerMicroBatch, { sharedPrompt: rungs.sharedPrompts })
     : paddedRows(pairs, tokensPerMicroBatch);
-  let loss = 0;
+  const parts: LossAndGradient[] = [];
   let done = 0;
   let tokens = 0;
   for (const row of rows) {
@@ -52,17 +52,17 @@ export function ladderStep(batch: LadderBatch, rungs: Rungs): { loss: number; to
       if (rungs.scoredRowsOnly) {
         const logp = tape.record(() => rowLogprobs(model, row));
         const result = dpoLoss(logp, row.sequenceOffsets, reference, options);
-        loss += result.loss;
+        parts.push(result);
         tape.backward(logp, result.g);
       } else {
         const all = tape.record(() => rowLogprobs(model, everyRowScored(row)));
         const result = dpoLoss(pick(all, row), row.sequenceOffsets, reference, options);
-        loss += result.loss;
+        parts.push(result);
         tape.backward(all, spread(result.g, row));
       }
     });
   }
-  return { loss, tokens };
+  return { loss: parts.reduce((sum, { loss }) => sum + loss, 0), tokens };
 }
 
 /** Both answers of each pair on their own, filled up to the longest of the batch with tokens that carry no loss. */

@@ -151,7 +151,7 @@ export function opCases(native: NativeDevice, { shape, rows, dtype: X, tokens }:
   add("sftNll", `${N} tokens`, (on) => on.sftNll(logp, g, mean, Math.min(N, T)));
   add("sequenceSums", `${N} tokens`, (on) => on.sequenceSums(logp, offsets, new Float64Array(1), N, 1));
   add("dpoSigmoid", `${N} tokens`, (on) =>
-    on.dpoSigmoid(logp, pairs, new Float64Array(2), headLse, new Float64Array(6), N, 1, 0.1, 1),
+    on.dpoSigmoid(logp, pairs, new Float64Array(2), headLse, N, 1, 0.1, 1),
   );
   add("globalNorm", `${weights} weights`, (on) => on.globalNorm([grads]));
   add("adamW", `${weights} weights`, (on) => on.adamW([params], lows, [grads], [m], [v], adam));

@@ -53,28 +53,32 @@ export function stepEngine(
   const reference = kind === "sft" ? new Float64Array(0) : pairLogprobs(model, rows.dpo, tokens);
   const options = (weight: number) => ({ weight, train: true, tokensPerMicroBatch: tokens });
   const sft = (index: number, weight: number) =>
-    runSftBatch(model, part(rows.sft, index), "token-mean", options(weight)).loss;
+    runSftBatch(model, part(rows.sft, index), "token-mean", options(weight));
   const dpo = (index: number, weight: number) => {
     const from = 2 * (index % batches) * batch;
     const cached = reference.subarray(from, from + 2 * batch);
-    return runDpoBatch(model, part(rows.dpo, index), cached, beta, options(weight)).loss;
+    return runDpoBatch(model, part(rows.dpo, index), cached, beta, options(weight));
   };
   const settle = settler(device.native);
-  const losses = {
-    sft: (index: number) => sft(index, 1),
-    dpo: (index: number) => dpo(index, 1),
-    mix: (index: number) => (1 - LAMBDA) * sft(index, 1 - LAMBDA) + LAMBDA * dpo(index, LAMBDA),
-  };
+  const weighed = {
+    sft: [{ weight: 1, run: sft }],
+    dpo: [{ weight: 1, run: dpo }],
+    mix: [
+      { weight: 1 - LAMBDA, run: sft },
+      { weight: LAMBDA, run: dpo },
+    ],
+  }[kind];
   return {
     device,
     model,
     description: `${device.info.backend}, ${device.info.matmul}${device.info.kind === "cpu" ? `, ${device.info.threads} threads` : ""}`,
     step(index) {
       optimizer.zeroGradients();
-      const loss = losses[kind](index);
+      const results = weighed.map(({ weight, run }) => ({ weight, result: run(index, weight) }));
       optimizer.update(lr);
       settle();
-      return loss;
+      // as in the trainer, read when all is queued
+      return results.reduce((sum, { weight, result }) => sum + weight * result.loss, 0);
     },
     close() {
       optimizer.dispose();

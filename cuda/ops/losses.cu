@@ -14,7 +14,7 @@ namespace {
 constexpr int kLossThreads = 256;
 
 __global__ void __launch_bounds__(1024)
-    nll(const float* logp, const float* weights, float* g, int64_t N, double* loss) {
+    nll(const float* logp, const float* weights, float* g, int64_t N, double* loss, int32_t* not_finite) {
   double sum = 0;
   for (int64_t n = threadIdx.x; n < N; n += blockDim.x) {
     const float weight = weights[n];
@@ -22,7 +22,9 @@ __global__ void __launch_bounds__(1024)
     if (weight != 0.0f) sum -= static_cast<double>(weight) * static_cast<double>(logp[n]);
   }
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *loss = sum;
+  if (threadIdx.x != 0) return;
+  *loss = sum;
+  if (not_finite && !(fabs(sum) < HUGE_VAL)) *not_finite = 1;
 }
 
 __device__ double sum_between(const float* logp, int32_t begin, int32_t end) {
@@ -65,6 +67,15 @@ __global__ void __launch_bounds__(kLossThreads)
   row[5] = log1p(small) + (margin < 0 ? -margin : 0.0);
 }
 
+// One block: whether the losses among the metrics of P pairs are finite.
+__global__ void __launch_bounds__(1024)
+    look_at_losses(const double* metrics, int64_t P, int32_t* not_finite) {
+  double losses = 0;  // of some pairs, none of them negative: not finite if one is not
+  for (int64_t p = threadIdx.x; p < P; p += blockDim.x) losses += metrics[6 * p + 5];
+  losses = block_sum(losses);
+  if (threadIdx.x == 0 && !(losses < HUGE_VAL)) *not_finite = 1;
+}
+
 constexpr int64_t bytes_of(int64_t doubles) { return doubles * static_cast<int64_t>(sizeof(double)); }
 
 }  // namespace
@@ -73,13 +84,19 @@ void sft_nll(Device& device, const outright_tensor* logp, const outright_tensor*
              const outright_tensor* g, int64_t N, double* loss) {
   Check check("sft_nll");
   check.sizes({{"N", N}});
-  check.host(loss, "loss", 1);
   const float* LOGP = check.input(logp, "logp", {N});
   const float* WEIGHTS = check.input(weights, "weights", {N});
   float* G = check.output(g, "g", {N});
   check.separate();
+  Results& results = *device.results;
+  if (!loss) {
+    launch(device, {1, 1024}, nll, LOGP, WEIGHTS, G, N, results.place(1), results.not_finite());
+    results.send(1);
+    return;
+  }
   const Scratch result(device, bytes_of(1));
-  launch(device, {1, 1024}, nll, LOGP, WEIGHTS, G, N, result.as<double>());
+  int32_t* const unasked = nullptr;
+  launch(device, {1, 1024}, nll, LOGP, WEIGHTS, G, N, result.as<double>(), unasked);
   device.staging->to_host(loss, result.as<double>(), bytes_of(1));
 }
 
@@ -102,8 +119,7 @@ void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_ten
   Check check("dpo_sigmoid", &device.mirror);
   check.sizes({{"N", N}, {"P", P}});
   check.host(reference, "reference", P);
-  check.host(metrics, "metrics", P);
-  check.host(total, "total", 1);
+  if (total) check.host(metrics, "metrics", P);
   const int64_t S = check.elements("offsets", {2, P});
   const float* LOGP = check.input(logp, "logp", {N});
   check.offsets(offsets, "offsets", S, N);
@@ -112,13 +128,33 @@ void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_ten
   if (N > 0)
     expect(cudaMemsetAsync(G, 0, static_cast<size_t>(N) * sizeof(float), device.stream), "dpo_sigmoid");
   const Uploaded<double> references(device, reference, S);
+  const auto pairs = [&](double* rows) {
+    launch(device, {P, kLossThreads}, dpo, LOGP, static_cast<const int32_t*>(offsets->data),
+           references.data(), G, rows, beta, scale);
+  };
+  Results& results = *device.results;
+  if (!total) {
+    double* const rows = results.place(6 * P);
+    pairs(rows);
+    launch(device, {P > 0 ? 1 : 0, 1024}, look_at_losses, rows, P, results.not_finite());
+    results.send(6 * P);
+    return;
+  }
   const Scratch rows(device, bytes_of(6 * P));
-  launch(device, {P, kLossThreads}, dpo, LOGP, static_cast<const int32_t*>(offsets->data), references.data(),
-         G, rows.as<double>(), beta, scale);
+  pairs(rows.as<double>());
   device.staging->to_host(metrics, rows.as<double>(), bytes_of(6 * P));
   double losses = 0;
   for (int64_t p = 0; p < P; ++p) losses += metrics[6 * p + 5];
   *total = scale * losses;
+}
+
+void take_results(Device& device, double* results, int64_t count) {
+  if (!results) {
+    device.results->forget();
+    return;
+  }
+  check_results(count, device.results->waiting());
+  device.results->take(results);
 }
 
 }  // namespace outright::cuda

@@ -64,11 +64,13 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
-__global__ void __launch_bounds__(1024) root_of_sum(const double* partial, int64_t count, double* norm) {
+// NaN where a loss is not finite, if that was asked.
+__global__ void __launch_bounds__(1024)
+    root_of_sum(const double* partial, int64_t count, const int32_t* not_finite, double* norm) {
   double sum = 0;
   for (int64_t i = threadIdx.x; i < count; i += blockDim.x) sum += partial[i];
   sum = block_sum(sum);
-  if (threadIdx.x == 0) *norm = sqrt(sum);
+  if (threadIdx.x == 0) *norm = not_finite && *not_finite != 0 ? NAN : sqrt(sum);
 }
 
 struct Weights {
@@ -165,14 +167,14 @@ __global__ void __launch_bounds__(kThreads)
 // The norm of all elements, on the device.
 class Norm {
  public:
-  Norm(Device& device, const outright_tensor* tensors, int64_t n)
+  Norm(Device& device, const outright_tensor* tensors, int64_t n, const int32_t* not_finite = nullptr)
       : first_(first_chunks(tensors, n)),
         on_slices_(device, slices_of(tensors, n).data(), n),
         on_first_(device, first_.data(), n + 1),
         partial_(device, (chunks() + 1) * static_cast<int64_t>(sizeof(double))) {
     launch(device, {chunks(), kThreads}, squares, on_slices_.data(), on_first_.data(), n,
            partial_.as<double>());
-    launch(device, {1, 1024}, root_of_sum, partial_.as<double>(), chunks(), value());
+    launch(device, {1, 1024}, root_of_sum, partial_.as<double>(), chunks(), not_finite, value());
   }
   double* value() const { return partial_.as<double>() + chunks(); }
 
@@ -235,7 +237,7 @@ void adamw_clipped(Device& device, const outright_tensor* params, const outright
                    int64_t n, const outright_adamw_settings* settings, double clip, double* norm) {
   check_adamw(params, lows, grads, m, v, n, settings, "adamw_clipped");
   check_clip(clip, norm);
-  const Norm result(device, grads, n);
+  const Norm result(device, grads, n, device.results->not_finite());
   device.staging->begin_to_host(result.value(), static_cast<int64_t>(sizeof(double)));
   update(device, params, lows, grads, m, v, n, *settings, {result.value(), clip, settings->grad_scale});
   device.staging->finish_to_host(norm, static_cast<int64_t>(sizeof(double)));

@@ -19,6 +19,13 @@ const int kHere = 0;  // an address of this library
 
 // Where to look: directories that were named, beside this library, then what the system's loader knows.
 std::vector<std::string> candidates() {
+  Dl_info here{};
+  const std::string own = dladdr(&kHere, &here) != 0 && here.dli_fname ? here.dli_fname : "";
+#if !defined(__CUDACC__)
+  // test/emulation/cublaslt.cpp
+  return std::getenv("OUTRIGHT_EMULATED_CUBLASLT") ? std::vector<std::string>{own}
+                                                   : std::vector<std::string>{};
+#else
   std::vector<std::string> directories;
   if (const char* given = std::getenv("OUTRIGHT_CUDA_LIBS")) {
     std::stringstream list(given);
@@ -27,17 +34,14 @@ std::vector<std::string> candidates() {
            {"/", "/lib/", "/lib64/", "/cu13/lib/", "/nvidia/cu13/lib/", "/nvidia/cublas/lib/"})
         if (!part.empty()) directories.push_back(part + below);
   }
-  Dl_info here{};
-  if (dladdr(&kHere, &here) != 0 && here.dli_fname) {
-    const std::string file = here.dli_fname;
-    directories.push_back(file.substr(0, file.rfind('/') + 1));
-  }
+  if (!own.empty()) directories.push_back(own.substr(0, own.rfind('/') + 1));
   directories.emplace_back("");
   directories.emplace_back("/usr/local/cuda/lib64/");
   std::vector<std::string> files;
   for (const std::string& directory : directories)
     for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12"}) files.push_back(directory + name);
   return files;
+#endif
 }
 
 int type_of(int32_t dtype) { return dtype == OUTRIGHT_BFLOAT16 ? lt::kRealBfloat16 : lt::kRealFloat32; }

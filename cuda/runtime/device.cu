@@ -35,18 +35,15 @@ outright_device::outright_device(const outright_open_options& options)
   expect(cudaGetDeviceProperties(&properties, index), "open");
   expect(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "open");
   staging = std::make_unique<Staging>(stream);
+  results = std::make_unique<Results>(stream);
   shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
-#if defined(__CUDACC__)
   std::string why;
   library = CublasLt::open(&why);
   matmul = library ? "cuBLASLt " + library->version() + " from " + library->path()
                    : "own product, 64x64 tiles in float32: " + why;
-#else
-  matmul = "own product, 64x64 tiles in float32, emulated";
-#endif
   hardware = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +
              std::to_string(properties.minor) + ", " + std::to_string(properties.multiProcessorCount) +
              " multiprocessors, driver for CUDA " + version_text(driver) + ", runtime " +
@@ -58,6 +55,7 @@ outright_device::~outright_device() {
   cudaSetDevice(index);
   cudaStreamSynchronize(stream);
   library.reset();
+  results.reset();
   staging.reset();
   cudaStreamDestroy(stream);
 }

@@ -11,6 +11,7 @@
 #include "cublaslt.h"
 #include "mirror.h"
 #include "outright/backend.h"
+#include "results.h"
 #include "staging.h"
 
 // The opaque type of the C ABI.
@@ -26,6 +27,7 @@ struct outright_device {
   outright::cuda::Allocator allocator;
   outright::cuda::Mirror mirror;
   std::unique_ptr<outright::cuda::Staging> staging;
+  std::unique_ptr<outright::cuda::Results> results;
   std::unique_ptr<outright::cuda::CublasLt> library;  // of matrix products; may be absent
   std::string matmul;
   std::string hardware;

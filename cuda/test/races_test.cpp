@@ -1,5 +1,5 @@
-// Whether the search for races (emulation/races.h) finds them, and nothing else: small kernels, each of them in a
-// process of its own, since a race ends it. Prints "N passed, M failed".
+// Whether the search for races (emulation/races.h) finds them, and nothing else: small kernels, each of them
+// in a process of its own, since a race ends it. Prints "N passed, M failed".
 #include <cuda_runtime.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -114,7 +114,10 @@ struct Case {
   Kernel kernel;
   bool race;
 };
-#define CASE(kernel, race) {#kernel, kernel, race}
+#define CASE(kernel, race) \
+  {                        \
+#kernel, kernel, race  \
+  }
 constexpr Case kCases[] = {
     CASE(reads_after_a_barrier, false),
     CASE(reads_without_a_barrier, true),

@@ -47,6 +47,10 @@ struct outright_device {
   std::string hardware;
   std::string error;
 
+  // Of losses, until take_results; and whether all these losses are finite.
+  std::vector<double> results;
+  bool finite_results = true;
+
   // Scratch of `floats` floats for each thread, taken before the threads start; thread_scratch() finds it
   // again.
   void reserve_threads(int64_t floats);

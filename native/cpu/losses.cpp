@@ -1,5 +1,7 @@
 // From log-probs to a loss and its gradient g = dloss/dlogp. All sums are float64, in order.
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "operations.h"
 #include "shared/check.h"
@@ -14,13 +16,18 @@ double sum(const float* values, int64_t begin, int64_t end) {
   return total;
 }
 
+// Numbers for take_results, among them the loss.
+void leave(Device& device, const std::vector<double>& results, double loss) {
+  device.results.insert(device.results.end(), results.begin(), results.end());
+  device.finite_results = device.finite_results && std::isfinite(loss);
+}
+
 }  // namespace
 
-void sft_nll(Device&, const outright_tensor* logp, const outright_tensor* weights, const outright_tensor* g,
-             int64_t N, double* loss) {
+void sft_nll(Device& device, const outright_tensor* logp, const outright_tensor* weights,
+             const outright_tensor* g, int64_t N, double* loss) {
   Check check("sft_nll");
   check.sizes({{"N", N}});
-  check.host(loss, "loss", 1);
   const float* LOGP = check.input(logp, "logp", {N});
   const float* WEIGHTS = check.input(weights, "weights", {N});
   float* G = check.output(g, "g", {N});
@@ -31,7 +38,10 @@ void sft_nll(Device&, const outright_tensor* logp, const outright_tensor* weight
     G[n] = weight == 0.0f ? 0.0f : -weight;
     if (weight != 0.0f) total -= static_cast<double>(weight) * static_cast<double>(LOGP[n]);
   }
-  *loss = total;
+  if (loss)
+    *loss = total;
+  else
+    leave(device, {total}, total);
 }
 
 void sequence_sums(Device&, const outright_tensor* logp, const outright_tensor* offsets, double* sums,
@@ -44,14 +54,13 @@ void sequence_sums(Device&, const outright_tensor* logp, const outright_tensor* 
   for (int64_t s = 0; s < S; ++s) sums[s] = sum(LOGP, OFFSETS[s], OFFSETS[s + 1]);
 }
 
-void dpo_sigmoid(Device&, const outright_tensor* logp, const outright_tensor* offsets,
+void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_tensor* offsets,
                  const double* reference, const outright_tensor* g, double* metrics, int64_t N, int64_t P,
                  double beta, double scale, double* total) {
   Check check("dpo_sigmoid");
   check.sizes({{"N", N}, {"P", P}});
   check.host(reference, "reference", P);
-  check.host(metrics, "metrics", P);
-  check.host(total, "total", 1);
+  if (total) check.host(metrics, "metrics", P);
   const int64_t S = check.elements("offsets", {2, P});
   const float* LOGP = check.input(logp, "logp", {N});
   const int32_t* OFFSETS = check.offsets(offsets, "offsets", S, N);
@@ -59,6 +68,11 @@ void dpo_sigmoid(Device&, const outright_tensor* logp, const outright_tensor* of
   check.separate();
 
   for (int64_t n = 0; n < N; ++n) G[n] = 0.0f;
+  std::vector<double> left;
+  if (!total) {
+    left.resize(static_cast<size_t>(6 * P));
+    metrics = left.data();
+  }
   double losses = 0;
   for (int64_t p = 0; p < P; ++p) {
     const int32_t* bounds = OFFSETS + 2 * p;
@@ -83,7 +97,19 @@ void dpo_sigmoid(Device&, const outright_tensor* logp, const outright_tensor* of
     row[4] = margin;
     row[5] = loss;
   }
-  *total = scale * losses;
+  if (total)
+    *total = scale * losses;
+  else
+    leave(device, left, losses);
+}
+
+void take_results(Device& device, double* results, int64_t count) {
+  if (results) {
+    check_results(count, static_cast<int64_t>(device.results.size()));
+    std::copy(device.results.begin(), device.results.end(), results);
+  }
+  device.results.clear();
+  device.finite_results = true;
 }
 
 }  // namespace outright::cpu

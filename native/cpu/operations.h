@@ -119,6 +119,7 @@ void sequence_sums(Device& device, const outright_tensor* logp, const outright_t
 void dpo_sigmoid(Device& device, const outright_tensor* logp, const outright_tensor* offsets,
                  const double* reference, const outright_tensor* g, double* metrics, int64_t N, int64_t P,
                  double beta, double scale, double* total);
+void take_results(Device& device, double* results, int64_t count);
 
 // optimizer.cpp
 void global_norm(Device& device, const outright_tensor* tensors, int64_t n, double* norm);

@@ -1,5 +1,6 @@
 // The norm of all gradients and the AdamW update.
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "master.h"
@@ -119,6 +120,7 @@ void adamw_clipped(Device& device, const outright_tensor* params, const outright
   check_adamw(params, lows, grads, m, v, n, settings, "adamw_clipped");
   check_clip(clip, norm);
   global_norm(device, grads, n, norm);
+  if (!device.finite_results) *norm = std::numeric_limits<double>::quiet_NaN();
   if (!std::isfinite(*norm)) return;
   outright_adamw_settings scaled = *settings;
   if (clip > 0) scaled.grad_scale *= std::fmin(1.0, clip / (*norm + 1e-6));

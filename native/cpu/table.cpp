@@ -84,4 +84,5 @@ extern "C" const outright_backend outright_cpu_table = {
     .join_master = Entry<join_master>::call,
     .attention_cached = Entry<attention_cached>::call,
     .adamw_clipped = Entry<adamw_clipped>::call,
+    .take_results = Entry<take_results>::call,
 };

@@ -231,6 +231,7 @@ Napi::Function Device::define(Napi::Env env) {
                          InstanceMethod<&Device::sft_nll>("sftNll"),
                          InstanceMethod<&Device::sequence_sums>("sequenceSums"),
                          InstanceMethod<&Device::dpo_sigmoid>("dpoSigmoid"),
+                         InstanceMethod<&Device::take_results>("takeResults"),
                          InstanceMethod<&Device::global_norm>("globalNorm"),
                          InstanceMethod<&Device::adamw>("adamW"),
                          InstanceMethod<&Device::adamw_clipped>("adamWClipped"),

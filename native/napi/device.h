@@ -60,6 +60,7 @@ class Device : public Napi::ObjectWrap<Device> {
   Napi::Value sft_nll(const Napi::CallbackInfo& info);
   Napi::Value sequence_sums(const Napi::CallbackInfo& info);
   Napi::Value dpo_sigmoid(const Napi::CallbackInfo& info);
+  Napi::Value take_results(const Napi::CallbackInfo& info);
   Napi::Value global_norm(const Napi::CallbackInfo& info);
   Napi::Value adamw(const Napi::CallbackInfo& info);
   Napi::Value adamw_clipped(const Napi::CallbackInfo& info);

@@ -427,9 +427,8 @@ Napi::Value Device::sft_nll(const Napi::CallbackInfo& info) {
   const outright_tensor* logp = arguments.tensor("logp");
   const outright_tensor* weights = arguments.tensor("weights");
   const outright_tensor* g = arguments.tensor("g");
-  double loss = 0;
-  expect(info.Env(), functions.sft_nll(device_, logp, weights, g, arguments.size("N"), &loss));
-  return Napi::Number::New(info.Env(), loss);
+  expect(info.Env(), functions.sft_nll(device_, logp, weights, g, arguments.size("N"), nullptr));
+  return info.Env().Undefined();
 }
 
 Napi::Value Device::sequence_sums(const Napi::CallbackInfo& info) {
@@ -453,15 +452,28 @@ Napi::Value Device::dpo_sigmoid(const Napi::CallbackInfo& info) {
   const int64_t P = (offsets->count - 1) / 2;
   const double* reference = arguments.float64("reference", 2 * P);
   const outright_tensor* g = arguments.tensor("g");
-  double* metrics = arguments.float64("metrics", 6 * P);
   const int64_t N = arguments.size("N");
   if (arguments.size("P") != P) arguments.complain("P", "does not fit the offsets");
   const double beta = arguments.number("beta");
   const double scale = arguments.number("scale");
-  double total = 0;
   expect(info.Env(),
-         functions.dpo_sigmoid(device_, logp, offsets, reference, g, metrics, N, P, beta, scale, &total));
-  return Napi::Number::New(info.Env(), total);
+         functions.dpo_sigmoid(device_, logp, offsets, reference, g, nullptr, N, P, beta, scale, nullptr));
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::take_results(const Napi::CallbackInfo& info) {
+  const outright_backend& functions = table(info.Env());
+  Arguments arguments(info, buffers_, "takeResults");
+  double none = 0;
+  double* results = nullptr;
+  int64_t count = 0;
+  if (!info[0].IsNull()) {
+    results = arguments.float64("results", 0);
+    count = static_cast<int64_t>(info[0].As<Napi::Float64Array>().ElementLength());
+    if (count == 0) results = &none;  // an empty array may have no address
+  }
+  expect(info.Env(), functions.take_results(device_, results, count));
+  return info.Env().Undefined();
 }
 
 Napi::Value Device::global_norm(const Napi::CallbackInfo& info) {

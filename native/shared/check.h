@@ -210,4 +210,11 @@ class Check {
   int used_ = 0;
 };
 
+// Of take_results.
+inline void check_results(int64_t count, int64_t waiting) {
+  if (count != waiting)
+    fail(OUTRIGHT_INVALID, "take_results: %lld numbers are asked for, %lld wait",
+         static_cast<long long>(count), static_cast<long long>(waiting));
+}
+
 }  // namespace outright

@@ -50,7 +50,7 @@ struct Thread {
 
 struct Block {
   std::vector<Thread> threads;
-  std::vector<uint64_t> slots;  // kWarp for each warp
+  std::vector<uint64_t> slots;     // kWarp for each warp
   std::unique_ptr<char[]> shared;  // of its size to the byte, for AddressSanitizer
   jmp_buf scheduler{};
   ucontext_t home{};

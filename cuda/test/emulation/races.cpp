@@ -73,11 +73,12 @@ void print_code(const void* code) {
 }
 
 [[noreturn]] void report(const char* what, const Access& before, uintptr_t at) {
-  std::fprintf(stderr,
-               "emulation: a race: thread %u of block %u %s %p, %s memory, after thread %u of block %u, and no "
-               "barrier between\n",
-               now.by.thread, now.block, what, reinterpret_cast<void*>(at),
-               on_device(at) ? "device" : "shared", before.by.thread, before.block);
+  std::fprintf(
+      stderr,
+      "emulation: a race: thread %u of block %u %s %p, %s memory, after thread %u of block %u, and no "
+      "barrier between\n",
+      now.by.thread, now.block, what, reinterpret_cast<void*>(at), on_device(at) ? "device" : "shared",
+      before.by.thread, before.block);
   print_code(now.code);
   std::fprintf(stderr, "after\n");
   print_code(before.code);
@@ -160,19 +161,11 @@ void freed(const void* at) {
 }  // namespace simt::races
 
 // What -fsanitize=thread calls.
-#define OUTRIGHT_ACCESS(bytes)                                                              \
-  void __tsan_read##bytes(void* at) {                                                       \
-    simt::races::read(at, bytes, __builtin_return_address(0));                              \
-  }                                                                                         \
-  void __tsan_write##bytes(void* at) {                                                      \
-    simt::races::write(at, bytes, __builtin_return_address(0));                             \
-  }                                                                                         \
-  void __tsan_unaligned_read##bytes(void* at) {                                             \
-    simt::races::read(at, bytes, __builtin_return_address(0));                              \
-  }                                                                                         \
-  void __tsan_unaligned_write##bytes(void* at) {                                            \
-    simt::races::write(at, bytes, __builtin_return_address(0));                             \
-  }
+#define OUTRIGHT_ACCESS(bytes)                                                                               \
+  void __tsan_read##bytes(void* at) { simt::races::read(at, bytes, __builtin_return_address(0)); }           \
+  void __tsan_write##bytes(void* at) { simt::races::write(at, bytes, __builtin_return_address(0)); }         \
+  void __tsan_unaligned_read##bytes(void* at) { simt::races::read(at, bytes, __builtin_return_address(0)); } \
+  void __tsan_unaligned_write##bytes(void* at) { simt::races::write(at, bytes, __builtin_return_address(0)); }
 extern "C" {
 OUTRIGHT_ACCESS(1)
 OUTRIGHT_ACCESS(2)

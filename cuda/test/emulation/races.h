@@ -1,7 +1,7 @@
-// Finds accesses of memory by threads of one grid that nothing orders, as compute-sanitizer's racecheck does on a
-// GPU, and those of different blocks too. The compiler tells of every access of the kernels (-fsanitize=thread,
-// whose calls races.cpp takes), the emulation of every barrier. The first race ends the process with a message.
-// Without OUTRIGHT_RACES (cuda/test/CMakeLists.txt) nothing of this is there.
+// Finds accesses of memory by threads of one grid that nothing orders, as compute-sanitizer's racecheck does
+// on a GPU, and those of different blocks too. The compiler tells of every access of the kernels
+// (-fsanitize=thread, whose calls races.cpp takes), the emulation of every barrier. The first race ends the
+// process with a message. Without OUTRIGHT_RACES (cuda/test/CMakeLists.txt) nothing of this is there.
 #pragma once
 
 #include <cstdint>

@@ -45,7 +45,7 @@ extern "C" {
 #endif
 
 /* Raised by one whenever the meaning or order of anything below changes. */
-#define OUTRIGHT_ABI_VERSION 6
+#define OUTRIGHT_ABI_VERSION 7
 
 typedef int32_t outright_status;
 enum {
@@ -328,12 +328,15 @@ typedef struct outright_backend {
   outright_status (*head_workspace_bytes)(outright_device* device, int32_t dtype, int64_t N, int64_t D,
                                           int64_t V, int64_t* bytes);
 
-  /* ---- losses (float64 sums in order of n; results in host memory) ---- */
+  /* ---- losses (float64 sums in order of n; results in host memory, or left with the device) ---- */
 
-  /* g[n] = -weights[n]; *loss = sum_n -weights[n] logp[n] (a term of weight 0 is 0 whatever logp is) */
+  /*
+   * g[n] = -weights[n]; *loss = sum_n -weights[n] logp[n] (a term of weight 0 is 0 whatever logp is). With
+   * loss NULL that one number is left with the device: take_results.
+   */
   outright_status (*sft_nll)(outright_device* device, const outright_tensor* logp,
                              const outright_tensor* weights, const outright_tensor* g, int64_t N,
-                             double* loss);
+                             double* loss /* or NULL */);
   /* sums[s] = sum of logp[offsets[s] ... offsets[s+1]); int32 offsets[S+1], not decreasing, within [0, N] */
   outright_status (*sequence_sums)(outright_device* device, const outright_tensor* logp,
                                    const outright_tensor* offsets, double* sums /* [S] */, int64_t N,
@@ -344,12 +347,13 @@ typedef struct outright_backend {
    * - reference_s),  m = r_2p - r_2p+1,  loss = -log sigmoid(m) = log1p(exp(-|m|)) + max(-m, 0) g = -scale
    * beta sigmoid(-m) on chosen tokens, +scale beta sigmoid(-m) on rejected ones, 0 on those outside every
    * sequence. metrics[6p...]: pi chosen, pi rejected, r chosen, r rejected, m, loss (unscaled). *total =
-   * scale * sum of losses.
+   * scale * sum of losses. With total NULL the metrics are left with the device: take_results.
    */
   outright_status (*dpo_sigmoid)(outright_device* device, const outright_tensor* logp,
                                  const outright_tensor* offsets /* int32 [2P+1] */, const double* reference,
-                                 const outright_tensor* g, double* metrics /* [6P] */, int64_t N, int64_t P,
-                                 double beta, double scale, double* total);
+                                 const outright_tensor* g, double* metrics /* [6P], or NULL with total */,
+                                 int64_t N, int64_t P, double beta, double scale,
+                                 double* total /* or NULL */);
 
   /* ---- optimizer ---- */
 
@@ -418,13 +422,23 @@ typedef struct outright_backend {
   /*
    * *norm = global_norm(grads), then adamw with grad_scale times min(1, clip / (norm + 1e-6)), as
    * torch.nn.utils.clip_grad_norm_ does; clip 0 scales nothing. Where the norm is not finite nothing changes.
-   * A backend with a queue decides this there: it returns when the norm is known, not when the update is
-   * done.
+   * Since version 7: *norm is NaN where a loss that waits (take_results) is not finite. A backend with a
+   * queue decides this there: it returns when the norm is known, not when the update is done.
    */
   outright_status (*adamw_clipped)(outright_device* device, const outright_tensor* params,
                                    const outright_tensor* lows /* or NULL */, const outright_tensor* grads,
                                    const outright_tensor* m, const outright_tensor* v, int64_t n,
                                    const outright_adamw_settings* settings, double clip, double* norm);
+
+  /* ---- added with version 7 ---- */
+
+  /*
+   * What sft_nll and dpo_sigmoid have left with the device since the last time, in the order of the calls:
+   * all of it, `count` numbers; another count is invalid. Waits for these, not for what was queued since.
+   * results NULL: whatever was left is forgotten.
+   */
+  outright_status (*take_results)(outright_device* device, double* results /* [count] or NULL */,
+                                  int64_t count);
 } outright_backend;
 
 /* The one exported symbol of a backend library. The table is constant and lives as long as the library. */

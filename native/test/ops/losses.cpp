@@ -217,6 +217,64 @@ std::string CheckSwap(Device& device) {
                 "g must lift the chosen and lower the rejected answer");
 }
 
+// The same numbers where they are left with the device, after those of another call, which come first.
+void AddLeft(Suite& suite) {
+  suite.Add("sft_nll", "twice, left with the device", [](Case& c, Random& r) {
+    FillSft(c, 300, LogProbs(300, r), r.Uniform(300, 0.0, 0.1));
+    c.HostOutput("again", 1);
+    c.run = [](const Call& a) {
+      double both[2] = {};
+      for (int i = 0; i < 2; ++i) {
+        const outright_status status = a.api.sft_nll(a.device, a("logp"), a("weights"), a("g"), 300, nullptr);
+        if (status != OUTRIGHT_OK) return status;
+      }
+      const outright_status taken = a.api.take_results(a.device, both, 2);
+      *a.Host("loss") = both[0];
+      *a.Host("again") = both[1];
+      return taken;
+    };
+    c.oracle = [](Values& a) {
+      *a["loss"] = *a["again"] = oracle::SftNll(a["logp"], a["weights"], a["g"], 300);
+    };
+  });
+  for (const int64_t P : {3, 0, 2000}) {
+    suite.Add("dpo_sigmoid", std::to_string(P) + ", left with the device", [=](Case& c, Random& r) {
+      const Preferences pairs = RandomPreferences(P, r);
+      FillDpo(c, pairs, 0.1, 0.25);
+      c.run = [=, N = pairs.N](const Call& a) {
+        double* metrics = a.Host("metrics");
+        outright_status status = a.api.dpo_sigmoid(a.device, a("logp"), a("offsets"), a.Host("reference"),
+                                                   a("g"), nullptr, N, P, 0.1, 0.25, nullptr);
+        if (status != OUTRIGHT_OK) return status;
+        status = a.api.take_results(a.device, metrics, 6 * P);
+        double losses = 0;
+        for (int64_t p = 0; p < P; ++p) losses += metrics[6 * p + 5];
+        *a.Host("total") = 0.25 * losses;
+        return status;
+      };
+    });
+  }
+}
+
+// Another count than what waits is refused, and what is forgotten does not wait.
+std::string CheckCounts(Device& device) {
+  Random random(Hash("counts"));
+  Case c;
+  FillSft(c, 4, LogProbs(4, random), Filled(4, 0.25));
+  c.run = [](const Call& a) { return a.api.sft_nll(a.device, a("logp"), a("weights"), a("g"), 4, nullptr); };
+  Execution execution(device, c);
+  if (execution.Run() != OUTRIGHT_OK) return device.LastError();
+  const outright_backend& api = device.api();
+  double taken[2] = {};
+  for (const int64_t count : {0, 2})
+    if (api.take_results(device.get(), taken, count) != OUTRIGHT_INVALID)
+      return "a wrong count is not refused";
+  if (api.take_results(device.get(), taken, 1) != OUTRIGHT_OK) return device.LastError();
+  if (execution.Run() != OUTRIGHT_OK) return device.LastError();
+  if (api.take_results(device.get(), nullptr, 0) != OUTRIGHT_OK) return device.LastError();
+  return Expect(api.take_results(device.get(), taken, 0) == OUTRIGHT_OK, "what was forgotten still waits");
+}
+
 void AddInvalid(Suite& suite) {
   const auto refuse = [&](const std::string& name, std::vector<int32_t> offsets, const std::string& mention) {
     suite.Add("sequence_sums", name, [=](Case& c, Random& r) {
@@ -241,9 +299,11 @@ void AddLosses(Suite& suite) {
   AddSft(suite);
   AddSums(suite);
   AddDpo(suite);
+  AddLeft(suite);
   AddInvalid(suite);
   suite.checks.push_back(
       {"dpo_sigmoid", "policy = reference gives margin 0 and loss ln 2", CheckPolicyIsReference});
+  suite.checks.push_back({"sft_nll", "numbers that wait are counted", CheckCounts});
   suite.checks.push_back({"dpo_sigmoid", "swapping chosen and rejected flips the margin", CheckSwap});
   suite.AddPerf("sft_nll", "100000",
                 [](Case& c, Random& r) { FillSft(c, 100000, LogProbs(100000, r), Filled(100000, 1e-5)); });

@@ -171,6 +171,31 @@ void FillClipped(Case& c, const std::vector<int64_t>& counts, const oracle::Adam
   };
 }
 
+// Where a loss that was left with the device is not finite, nothing changes; the next update is one again.
+void FillClippedAfterLoss(Case& c, double logp, const oracle::AdamWSettings& settings, Random& r) {
+  FillClipped(c, {40, 5000}, settings, 1.0, r);
+  c.Input32("logp", {-0.5, logp});
+  c.Input32("loss weights", {0.5, 0.5});
+  c.Output32("loss gradient", 2);
+  c.run = [update = c.run](const Call& a) {
+    double loss = 0;
+    outright_status status =
+        a.api.sft_nll(a.device, a("logp"), a("loss weights"), a("loss gradient"), 2, nullptr);
+    if (status == OUTRIGHT_OK) status = update(a);
+    const outright_status taken = a.api.take_results(a.device, &loss, 1);
+    return status == OUTRIGHT_OK ? taken : status;
+  };
+  c.oracle = [update = c.oracle, logp](Values& a) {
+    a["loss gradient"][0] = a["loss gradient"][1] = -0.5;
+    if (std::isfinite(logp))
+      update(a);
+    else
+      *a["norm"] = kNaN;
+  };
+  if (std::isfinite(logp)) return;
+  for (const char* name : {"p0", "p1", "m0", "m1", "v0", "v1"}) c.Find(name).tolerance = {0.0, 0.0, 0.0};
+}
+
 void AddClipped(Suite& suite) {
   const oracle::AdamWSettings settings{1e-3, 0.9, 0.95, 1e-8, 0.1, 1.0, 7};
   const auto add = [&](const std::string& name, std::vector<int64_t> counts, double clip) {
@@ -189,6 +214,10 @@ void AddClipped(Suite& suite) {
                 for (const char* name : {"p0", "p1", "m0", "m1", "v0", "v1"})
                   c.Find(name).tolerance = {0.0, 0.0, 0.0};
               });
+  }
+  for (const double logp : {-1.0, -kInfinity, kNaN}) {
+    suite.Add("adamw_clipped", "while a loss of " + std::to_string(-logp) + " waits",
+              [=](Case& c, Random& r) { FillClippedAfterLoss(c, logp, settings, r); });
   }
   suite.Add("adamw_clipped", "a negative clip", [=](Case& c, Random& r) {
     FillClipped(c, {5}, settings, -1.0, r);

@@ -32,7 +32,8 @@ export function partOf({ reference, quality }: PairFacts, from: number, to: numb
  *
  * as far as this micro-batch goes, times `weight`; its gradient with respect to logp[N], which is the same for all tokens of
  * an answer; and each pair's metrics, whose `loss` is ℓ(pair) alone. The second term is the mean −log-prob of a chosen token of
- * the step (TRL: loss type `sft`, CPO's and ORPO's NLL). DPO's own loss goes through its kernel.
+ * the step (TRL: loss type `sft`, CPO's and ORPO's NLL). DPO's own loss goes through its kernel. Where the loss is not finite no
+ * update is to be made of it: nor is the gradient then.
  * @param offsets int32[2P+1]: sequences 2p and 2p+1 are pair p's chosen and rejected answers
  */
 export function preferenceLoss(
@@ -66,6 +67,7 @@ export function preferenceLoss(
     g.fill(scale * slopeChosen - nll, offsets[2 * p], offsets[2 * p + 1]);
     g.fill(scale * slopeRejected, offsets[2 * p + 1], offsets[2 * p + 2]);
   }
+  if (!Number.isFinite(loss)) g.fill(Number.NaN);
   return { loss, g: Tensor.from(logp.device, g), pairs };
 }
 

@@ -280,6 +280,19 @@ describe("a micro-batch", () => {
     });
   });
 
+  it("whose loss is not finite has no gradient that could be learned from", () => {
+    scope(() => {
+      const logp = Tensor.from(
+        device,
+        logp32.map((value, n) => (n === 0 ? Number.NEGATIVE_INFINITY : value)),
+      );
+      const settings = completeLoss({ loss: "hinge" });
+      const result = preferenceLoss(logp, offsets, factsOf(settings), settings, counts);
+      expect(Number.isFinite(result.loss)).toBe(false);
+      expect(new Set(result.g.toFloat32())).toEqual(new Set([Number.NaN]));
+    });
+  });
+
   it("of DPO's own loss is the kernel's, to the bit", () => {
     scope(() => {
       const logp = Tensor.from(device, logp32);

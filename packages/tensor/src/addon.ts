@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import type { BackendInfo, NativeAddon } from "./native.js";
 
-const ABI_VERSION = 6;
+const ABI_VERSION = 7;
 
 let addon: NativeAddon | null = null;
 

@@ -1,10 +1,13 @@
 /** A device: where buffers live and operations run. */
 import { nativeAddon } from "./addon.js";
 import type { DeviceInfo, DeviceOptions, MemoryStats, NativeDevice } from "./native.js";
+import { Results } from "./results.js";
 
 export class Device {
   readonly native: NativeDevice;
   readonly info: DeviceInfo;
+  /** of losses, which are not waited for until they are read */
+  readonly results: Results;
   /**
    * Most bytes in which the log-prob head keeps exponentials of its logits from the forward to the backward pass; the
    * rest of the vocabulary is computed again. 0 keeps none.
@@ -14,6 +17,7 @@ export class Device {
   private constructor(native: NativeDevice) {
     this.native = native;
     this.info = native.info();
+    this.results = new Results(native);
   }
 
   /**

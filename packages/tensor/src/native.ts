@@ -350,8 +350,11 @@ export interface NativeDevice {
   /** Upper bound in bytes of what the two head calls use beside their arguments, for these shapes. */
   headWorkspaceBytes(dtype: NativeDtype, N: number, D: number, V: number): number;
 
-  /** g[n] = −weights[n]; returns Σ −weights[n] · logp[n], summed in float64 in order. */
-  sftNll(logp: Handle, weights: Handle, g: Handle, N: number): number;
+  /**
+   * g[n] = −weights[n]; leaves Σ −weights[n] · logp[n], summed in float64 in order, on the device (takeResults). Where what is
+   * left is not finite, adamWClipped changes nothing.
+   */
+  sftNll(logp: Handle, weights: Handle, g: Handle, N: number): void;
   /** sums[s] = Σ logp[offsets[s] … offsets[s+1]) in float64, in order. offsets: int32[S+1]. */
   sequenceSums(logp: Handle, offsets: Handle, sums: Float64Array, N: number, S: number): void;
   /**
@@ -359,20 +362,24 @@ export interface NativeDevice {
    * reference[2P] their log-probs under the reference. With πs the float64 sequence sums:
    * chosen reward = β(π_{2p} − ref_{2p}), rejected reward likewise, m = their difference, loss = −log σ(m).
    * g on chosen tokens = −scale·β·σ(−m), on rejected tokens = +scale·β·σ(−m).
-   * metrics[6p…]: logp chosen, logp rejected, reward chosen, reward rejected, margin, loss (unscaled).
-   * Returns scale · Σ loss.
+   * Leaves 6 numbers of each pair on the device (takeResults): logp chosen, logp rejected, reward chosen, reward rejected,
+   * margin, loss (unscaled). Where a loss is not finite, adamWClipped changes nothing.
    */
   dpoSigmoid(
     logp: Handle,
     offsets: Handle,
     reference: Float64Array,
     g: Handle,
-    metrics: Float64Array,
     N: number,
     P: number,
     beta: number,
     scale: number,
-  ): number;
+  ): void;
+  /**
+   * What sftNll and dpoSigmoid have left since the last time, in the order of the calls, as many numbers as there are: waits for
+   * them. null: nobody wants them.
+   */
+  takeResults(results: Float64Array | null): void;
 
   /** √Σ x² over all elements of all buffers, in float64, two stages in fixed order. NaN and Inf come through. */
   globalNorm(handles: readonly Handle[]): number;
@@ -391,8 +398,8 @@ export interface NativeDevice {
   ): void;
   /**
    * globalNorm(grads), then adamW with gradScale times min(1, clip / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_
-   * does; clip 0 scales nothing. Returns the norm; where it is not finite nothing has changed. A GPU decides this
-   * itself, and the call does not wait for the update.
+   * does; clip 0 scales nothing. Returns the norm, or NaN where a loss that waits (takeResults) is not finite; where it is not
+   * finite nothing has changed. A GPU decides this itself, and the call does not wait for the update.
    */
   adamWClipped(
     params: readonly Handle[],

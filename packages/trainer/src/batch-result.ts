@@ -1,20 +1,23 @@
 import type { DropoutSeeds } from "@outright/models";
 import type { Rewards } from "./events.js";
 
-/** What one batch of one objective gave, over all its micro-batches. */
+/**
+ * What one batch of one objective gave, over all its micro-batches. Who reads the loss, or what belongs to it, waits for the
+ * device; counts are known at once.
+ */
 export interface BatchResult {
   /** mean over the whole batch, unweighted */
-  loss: number;
-  lossTokens: number;
+  readonly loss: number;
+  readonly lossTokens: number;
   /** tokens that went through the model */
-  tokens: number;
+  readonly tokens: number;
   /** 0 for SFT */
-  pairs: number;
-  rewards?: Rewards;
+  readonly pairs: number;
+  readonly rewards?: Rewards;
   /** mean −log-prob of a chosen token, where the loss has such a term */
-  nll?: number;
+  readonly nll?: number | undefined;
   /** mean sequence log-probs of the answers */
-  logps?: { chosen: number; rejected: number };
+  readonly logps?: { chosen: number; rejected: number };
 }
 
 export interface BatchOptions {

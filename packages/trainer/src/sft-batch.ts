@@ -2,7 +2,7 @@
 import { type FlatRow, packSft, type SftExample } from "@outright/data";
 import type { LanguageModel } from "@outright/models";
 import { type SftNormalisation, sftLoss } from "@outright/objectives";
-import type { Tensor } from "@outright/tensor";
+import type { LossAndGradient, Tensor } from "@outright/tensor";
 import type { BatchOptions, BatchResult } from "./batch-result.js";
 import { runRow } from "./forward.js";
 
@@ -16,16 +16,23 @@ export function runSftBatch(
   const lossTokens = total(rows, (row) => row.targets.length);
   const normalisation: SftNormalisation =
     loss === "token-mean" ? { kind: loss, tokens: lossTokens } : { kind: loss, examples: examples.length };
-  let sum = 0;
+  const parts: LossAndGradient[] = [];
   rows.forEach((row, microBatch) => {
     const lossOf = (logp: Tensor) => {
       const result = sftLoss(logp, row.sequenceOffsets, normalisation, options.weight);
-      sum += result.loss;
+      parts.push(result);
       return result;
     };
     runRow(model, row, options.train, lossOf, options.dropout?.(microBatch), options.later);
   });
-  return { loss: sum / options.weight, lossTokens, tokens: total(rows, (row) => row.tokens), pairs: 0 };
+  return {
+    get loss() {
+      return parts.reduce((sum, { loss }) => sum + loss, 0) / options.weight;
+    },
+    lossTokens,
+    tokens: total(rows, (row) => row.tokens),
+    pairs: 0,
+  };
 }
 
 const total = (rows: readonly FlatRow[], count: (row: FlatRow) => number) =>

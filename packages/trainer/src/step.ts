@@ -47,9 +47,10 @@ export function trainStep(trained: Trained, config: StepSettings, step: number):
   else passes();
   const microBatches = Object.values(results).map(({ tokens }) => Math.ceil(tokens / tokensPerMicroBatch));
   if (microBatches.reduce((sum, count) => sum + count, 0) > 1) optimizer.keepGradients();
-  refuseLosses(step, results, rows);
   const lr = learningRate(config.schedule, config.optimizer.lr, step, config.steps);
+  // The one wait of a step: losses have arrived when the norm has. Where one of them is not finite the update was not made.
   const gradNorm = optimizer.update(lr);
+  refuseLosses(step, results, rows);
   refuseNorm(step, rows, gradNorm);
 
   const losses = Object.fromEntries(Object.entries(results).map(([name, { loss }]) => [name, loss]));

@@ -69,6 +69,7 @@ export class Meter {
       trim: () => {},
       write: (handle: Handle, offset: number, source: HostArray) => this.#write(handle, offset, source),
       read: () => {},
+      takeResults: () => {},
       headCacheCount: like.native.headCacheCount.bind(like.native),
       headWorkspaceBytes: like.native.headWorkspaceBytes.bind(like.native),
     };

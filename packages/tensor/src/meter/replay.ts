@@ -75,6 +75,7 @@ export function secondsPerWork(device: Device, kind: KindOfCall): number {
     } while (runs < MOST_RUNS && seconds < ENOUGH_SECONDS);
     return seconds / runs / work;
   } finally {
+    native.takeResults(null);
     for (const handle of handles) native.free(handle);
   }
 }

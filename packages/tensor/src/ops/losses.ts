@@ -2,7 +2,8 @@
 import { Tensor } from "../tensor.js";
 
 export interface LossAndGradient {
-  loss: number;
+  /** Who reads it waits for the device, and for all losses that nobody has read yet. */
+  readonly loss: number;
   /** ∂loss/∂logp, float32[N] */
   g: Tensor;
 }
@@ -10,8 +11,14 @@ export interface LossAndGradient {
 /** loss = −Σ weights · logp, summed in float64; weights float32[N]. */
 export function sftNll(logp: Tensor, weights: Tensor): LossAndGradient {
   const g = Tensor.float32(logp.device, [logp.count]);
-  const loss = logp.device.native.sftNll(logp.handle, weights.handle, g.handle, logp.count);
-  return { loss, g };
+  logp.device.native.sftNll(logp.handle, weights.handle, g.handle, logp.count);
+  const results = logp.device.results.expect(1);
+  return {
+    get loss() {
+      return results()[0] as number;
+    },
+    g,
+  };
 }
 
 /** Σ logp over each sequence in float64; offsets int32[S+1]. */
@@ -48,26 +55,46 @@ export function dpoSigmoid(
   offsets: Tensor,
   reference: Float64Array,
   options: DpoSigmoidOptions,
-): LossAndGradient & { pairs: PairMetrics[] } {
+): LossAndGradient & { readonly pairs: PairMetrics[] } {
   const P = (offsets.count - 1) / 2;
   const g = Tensor.float32(logp.device, [logp.count]);
-  const metrics = new Float64Array(6 * P);
-  const loss = logp.device.native.dpoSigmoid(
+  logp.device.native.dpoSigmoid(
     logp.handle,
     offsets.handle,
     reference,
     g.handle,
-    metrics,
     logp.count,
     P,
     options.beta,
     options.scale,
   );
-  const pairs = Array.from({ length: P }, (_, p): PairMetrics => {
-    const [logpChosen, logpRejected, rewardChosen, rewardRejected, margin, pairLoss] = metrics.subarray(
-      6 * p,
-    ) as unknown as [number, number, number, number, number, number];
-    return { logpChosen, logpRejected, rewardChosen, rewardRejected, margin, loss: pairLoss };
-  });
-  return { loss, g, pairs };
+  const metrics = logp.device.results.expect(METRICS * P);
+  return {
+    get loss() {
+      const all = metrics();
+      let sum = 0;
+      for (let p = 0; p < P; p++) sum += all[METRICS * p + 5] as number;
+      return options.scale * sum;
+    },
+    g,
+    get pairs() {
+      const all = metrics();
+      return Array.from({ length: P }, (_, p) => pairMetrics(all.subarray(METRICS * p)));
+    },
+  };
+}
+
+/** Numbers that the kernel gives of each pair, in their order. */
+const METRICS = 6;
+
+function pairMetrics(metrics: Float64Array): PairMetrics {
+  const [logpChosen, logpRejected, rewardChosen, rewardRejected, margin, loss] = metrics as unknown as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  return { logpChosen, logpRejected, rewardChosen, rewardRejected, margin, loss };
 }

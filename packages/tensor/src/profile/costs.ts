@@ -48,6 +48,7 @@ const written = (bytes: number, accumulate: boolean) => (accumulate ? 2 : 1) * b
 export const COSTS: Costs = {
   write: (of, handle, _offset, source) => ({ flops: 0, bytes: of.size(handle, source.length) }),
   read: (of, handle, _offset, target) => ({ flops: 0, bytes: of.size(handle, target.length) }),
+  takeResults: (_of, results) => ({ flops: 0, bytes: results?.byteLength ?? 0 }),
   copy: (of, target, _to, source, _from, count) => ({
     flops: 0,
     bytes: of.size(target, count) + of.size(source, count),
@@ -264,7 +265,7 @@ export const COSTS: Costs = {
     flops: N,
     bytes: of.size(logp, N) + of.size(offsets, S + 1),
   }),
-  dpoSigmoid: (of, logp, offsets, _reference, g, _metrics, N, P) => ({
+  dpoSigmoid: (of, logp, offsets, _reference, g, N, P) => ({
     flops: N + 12 * P,
     bytes: sum(of.size(logp, N), of.size(offsets, 2 * P + 1), of.size(g, N)),
   }),
