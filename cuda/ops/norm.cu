@@ -108,8 +108,9 @@ struct ParameterGradients {
 };
 
 // norm_backward and the sums of ParameterGradients at once, for rows of up to kPacks packs a thread: a block
-// goes through the rows of a chunk, has each in registers and so reads it once. partial[chunk, 2, D]
-template <int n, int kPacks, typename X>
+// goes through the rows of a chunk, has each in registers and so reads it once. partial[chunk, kSums, D],
+// with one sum for RMSNorm and two for LayerNorm.
+template <int n, int kPacks, int kSums, typename X>
 __global__ void __launch_bounds__(kNormThreads)
     norm_backward_with_sums(const X* dy, const X* x, const X* w, const float* means, const float* rstds,
                             X* dx, float* partial, int64_t T, int64_t D, int64_t rows, bool accumulate) {
@@ -117,12 +118,12 @@ __global__ void __launch_bounds__(kNormThreads)
   const int64_t last = (chunk + 1) * rows < T ? (chunk + 1) * rows : T;
   const float inverse = 1.0f / static_cast<float>(D);
   const auto column = [](int p) { return (static_cast<int64_t>(p) * kNormThreads + threadIdx.x) * n; };
-  Floats<n> scale[kPacks] = {}, w_sums[kPacks] = {}, b_sums[kPacks] = {};
+  Floats<n> scale[kPacks] = {}, sums[kSums][kPacks] = {};
 #pragma unroll
   for (int p = 0; p < kPacks; ++p)
     if (column(p) < D) scale[p] = load<n>(w + column(p));
   for (int64_t t = chunk * rows; t < last; ++t) {
-    const float mean = means ? means[t] : 0.0f, rstd = rstds[t];
+    const float mean = kSums == 2 ? means[t] : 0.0f, rstd = rstds[t];
     Floats<n> a[kPacks] = {}, xhat[kPacks] = {};  // dy w, and x normalised
     float a_sum = 0.0f, a_xhat_sum = 0.0f;
 #pragma unroll
@@ -135,15 +136,15 @@ __global__ void __launch_bounds__(kNormThreads)
         const float gradient = a[p].at[k];
         float& value = xhat[p].at[k];
         value = (value - mean) * rstd;
-        w_sums[p].at[k] += gradient * value;
-        b_sums[p].at[k] += gradient;
+        sums[0][p].at[k] += gradient * value;
+        if constexpr (kSums == 2) sums[1][p].at[k] += gradient;
         a[p].at[k] = gradient * scale[p].at[k];
         a_sum += a[p].at[k];
         a_xhat_sum += a[p].at[k] * value;
       }
     }
     const float a_xhat = block_sum(a_xhat_sum) * inverse;
-    const float a_mean = means ? block_sum(a_sum) * inverse : 0.0f;
+    const float a_mean = kSums == 2 ? block_sum(a_sum) * inverse : 0.0f;
 #pragma unroll
     for (int p = 0; p < kPacks; ++p) {
       if (column(p) >= D) continue;
@@ -157,13 +158,27 @@ __global__ void __launch_bounds__(kNormThreads)
 #pragma unroll
   for (int p = 0; p < kPacks; ++p) {
     if (column(p) >= D) continue;
-    float* to = partial + chunk * 2 * D + column(p);
 #pragma unroll
-    for (int k = 0; k < n; ++k) {
-      to[k] = w_sums[p].at[k];
-      to[D + k] = b_sums[p].at[k];
-    }
+    for (int s = 0; s < kSums; ++s) store<n>(partial + (chunk * kSums + s) * D + column(p), sums[s][p]);
   }
+}
+
+// The same for all T rows, and the sums of its chunks.
+template <int kSums, typename X>
+void backward_with_sums(Device& device, const X* dy, const X* x, const X* w, const float* mean,
+                        const float* rstd, X* dx, const SumTargets<kSums>& targets, int64_t T, int64_t D,
+                        bool accumulate) {
+  constexpr int kPack = 16 / sizeof(X);
+  // so many blocks that they fill a GPU, of so few rows that float32 sums stay exact enough
+  const int64_t rows = std::clamp<int64_t>(ceil_div(T, 512), 1, 32);
+  const int64_t chunks = ceil_div(T, rows);
+  const Scratch partial(device, chunks * kSums * D * static_cast<int64_t>(sizeof(float)));
+  const auto kernel = D <= kPack * kNormThreads       ? norm_backward_with_sums<kPack, 1, kSums, X>
+                      : D <= 2 * kPack * kNormThreads ? norm_backward_with_sums<kPack, 2, kSums, X>
+                                                      : norm_backward_with_sums<kPack, 4, kSums, X>;
+  launch(device, {chunks, kNormThreads}, kernel, dy, x, w, mean, rstd, dx, partial.as<float>(), T, D, rows,
+         accumulate);
+  add_chunks<kSums>(device, partial.as<float>(), targets, D, chunks);
 }
 
 // Rows of one pack after the other where they are aligned, else number by number.
@@ -185,24 +200,18 @@ void backward(Device& device, const X* dy, const X* x, const X* w, const float* 
               X* dx, float* dw, float* db, int64_t T, int64_t D, bool accumulate) {
   constexpr int kPack = 16 / sizeof(X);
   const bool packed = in_packs<X>(D, {dy, x, w, dx});
-  const SumTargets<2> targets{{dw, db}};
   if ((dw || db) && packed && D <= 4 * kPack * kNormThreads && T > 0) {
-    // so many blocks that they fill a GPU, of so few rows that float32 sums stay exact enough
-    const int64_t rows = std::clamp<int64_t>(ceil_div(T, 1024), 1, 32);
-    const int64_t chunks = ceil_div(T, rows);
-    const Scratch partial(device, chunks * 2 * D * static_cast<int64_t>(sizeof(float)));
-    const auto kernel = D <= kPack * kNormThreads       ? norm_backward_with_sums<kPack, 1, X>
-                        : D <= 2 * kPack * kNormThreads ? norm_backward_with_sums<kPack, 2, X>
-                                                        : norm_backward_with_sums<kPack, 4, X>;
-    launch(device, {chunks, kNormThreads}, kernel, dy, x, w, mean, rstd, dx, partial.as<float>(), T, D, rows,
-           accumulate);
-    add_chunks<2>(device, partial.as<float>(), targets, D, chunks);
+    if (mean)
+      backward_with_sums<2>(device, dy, x, w, mean, rstd, dx, SumTargets<2>{{dw, db}}, T, D, accumulate);
+    else
+      backward_with_sums<1>(device, dy, x, w, mean, rstd, dx, SumTargets<1>{{dw}}, T, D, accumulate);
     return;
   }
   const auto kernel = packed ? norm_backward<kPack, X> : norm_backward<1, X>;
   launch(device, {T, kNormThreads}, kernel, dy, x, w, mean, rstd, dx, D, accumulate);
   if (dw || db)
-    add_column_sums<X>(device, ParameterGradients<X>{dy, x, mean, rstd, D}, {dy, x}, targets, T, D);
+    add_column_sums<X>(device, ParameterGradients<X>{dy, x, mean, rstd, D}, {dy, x}, SumTargets<2>{{dw, db}},
+                       T, D);
 }
 
 }  // namespace
