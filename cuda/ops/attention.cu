@@ -94,7 +94,7 @@ void attention(Device& device, const outright_tensor* q, const outright_tensor* 
         return tensor_attention(device,
                                 {all_heads(Q, shape.q), all_heads(K, shape.k), all_heads(V, shape.v),
                                  all_heads(O, shape.out()), LSE, H, shape.group(), C, shape.scale},
-                                tasks_of(runs, kTensorQueries));
+                                tensor_tasks(runs, C));
     }
     with_attention_tile(C, [&](auto tile) {
       using Tile = decltype(tile);

@@ -26,7 +26,7 @@ __device__ inline Rule rule_of(const TensorBackward& in, int64_t h, int64_t t) {
 
 // A score and the product of gradient and value become the weight and the slope of their pair.
 __device__ inline void pull(float& score, float& product, const Rule& rule, bool seen, float to_log2) {
-  const float weight = seen ? exp2f(score * to_log2 - rule.lse) : 0.0f;
+  const float weight = seen ? power_of_two(score * to_log2 - rule.lse) : 0.0f;
   product = seen ? weight * (product - rule.delta) : 0.0f;
   score = weight;
 }
@@ -37,19 +37,19 @@ __device__ inline auto rows_of(const TileRows& rows) {
 }
 
 template <int kC>
-__device__ inline void add_pairs(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kBlocks],
+__device__ inline void add_pairs(FragmentC (&sums)[1][kC / 8], const FragmentC (&factors)[1][kBlocks],
                                  const bfloat16* rows, const Seen& seen, bool finite,
-                                 const WarpPlace& place) {
+                                 const WarpPlace<>& place) {
   if (finite)
     add_weighted<kC>(sums, factors, rows, place);
   else
-    add_weighted_seen<kC>(sums, factors, rows, seen, place);
+    add_weighted_seen<kC>(sums[0], factors[0], rows, seen, place);
 }
 
 template <int kC>
 __device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)[kC / 8],
                            const TileRows& rows, int64_t C, float factor, bool accumulate,
-                           const WarpPlace& place) {
+                           const WarpPlace<>& place) {
 #pragma unroll
   for (int r = 0; r < 2; ++r) {
     const int row = place.first_row + place.g + 8 * r;
@@ -90,7 +90,7 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
   bfloat16* const gradients = queries + kTileNumbers<kC>;
   const Stream<kC, kBuffers> stream{gradients + kTileNumbers<kC>};
   auto* const bad = reinterpret_cast<int*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
-  const WarpPlace place;
+  const WarpPlace<> place;
   const TileRows rows = in.rows[tile];
   fetch_tile<kC>(queries, in.q.head(h), in.C, rows_of(rows));
   fetch_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(rows));
@@ -107,7 +107,7 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
     if (tokens[r] >= 0) rules[r] = rule_of(in, h, tokens[r]);
   }
   const float to_log2 = in.scale * kLog2E;
-  FragmentC sums[kC / 8] = {};
+  FragmentC sums[1][kC / 8] = {};
   for (int32_t i = begin; i < end; ++i) {
     const int turn = i - begin;
     const MetTile met = met_tile(tiles.others[i]);
@@ -125,14 +125,15 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
         stream.fetch(turn + 1, k_rows, v_rows, in.C, in.rows[met_tile(tiles.others[i + 1]).tile]);
     }
     const bfloat16 *keys = stream.first(turn), *values = stream.second(turn);
-    FragmentC scores[kBlocks] = {}, products[kBlocks] = {};
+    FragmentC scores[1][kBlocks] = {}, products[1][kBlocks] = {};
     add_dots<kC>(scores, queries, keys, place);
     add_dots<kC>(products, gradients, values, place);
     if (met.all_seen) {
 #pragma unroll
       for (int n = 0; n < kBlocks; ++n)
 #pragma unroll
-        for (int k = 0; k < 4; ++k) pull(scores[n].at[k], products[n].at[k], rules[k / 2], true, to_log2);
+        for (int k = 0; k < 4; ++k)
+          pull(scores[0][n].at[k], products[0][n].at[k], rules[k / 2], true, to_log2);
       add_weighted<kC>(sums, products, keys, place);
       continue;
     }
@@ -147,13 +148,13 @@ __global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBac
         const bool is_seen =
             column < others.count && rules[k / 2].sees(tokens[k / 2], int64_t{others.first} + column);
         seen.set(n, k, is_seen);
-        pull(scores[n].at[k], products[n].at[k], rules[k / 2], is_seen, to_log2);
+        pull(scores[0][n].at[k], products[0][n].at[k], rules[k / 2], is_seen, to_log2);
       }
     }
     add_pairs<kC>(sums, products, keys, seen, *is_bad == 0, place);
   }
   wait_for_copies<0>();  // none may arrive after its block has gone
-  put<kC>(in.dq.head(h), sums, rows, in.C, in.scale, in.accumulate, place);
+  put<kC>(in.dq.head(h), sums[0], rows, in.C, in.scale, in.accumulate, place);
 }
 
 // Of keys, of values, or of both: sums of heads of 256 numbers would fill a thread's registers twice.
@@ -168,7 +169,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   auto* const rules = reinterpret_cast<Rule*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
   auto* const bad =
       reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
-  const WarpPlace place;
+  const WarpPlace<> place;
   const TileRows rows = in.rows[tile];
   fetch_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
   fetch_tile<kC>(values, in.v.head(g), in.C, rows_of(rows));
@@ -186,7 +187,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   if constexpr (kBuffers == 2) {
     if (turns > 0) fetch(0);
   }
-  FragmentC k_sums[kC / 8] = {}, v_sums[kC / 8] = {};
+  FragmentC k_sums[1][kC / 8] = {}, v_sums[1][kC / 8] = {};
   for (int turn = 0; turn < turns; ++turn) {
     const MetTile met = met_tile(tiles.others[begin + turn % per_head]);
     const TileRows others = in.rows[met.tile];
@@ -203,7 +204,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
     }
     const bfloat16 *queries = stream.first(turn), *gradients = stream.second(turn);
     const Rule* const of_column = rules + turn % kBuffers * kTileRows;
-    FragmentC weights[kBlocks] = {}, slopes[kBlocks] = {};
+    FragmentC weights[1][kBlocks] = {}, slopes[1][kBlocks] = {};
     add_dots<kC>(weights, keys, queries, place);
     if constexpr (kOfKeys) add_dots<kC>(slopes, values, gradients, place);
     if (!met.all_seen) {
@@ -222,7 +223,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
                                               of_column[column].sees(int64_t{others.first} + column,
                                                                      int64_t{rows.first} + row));
         seen.set(n, k, is_seen);
-        pull(weights[n].at[k], slopes[n].at[k], of_column[column], is_seen, to_log2);
+        pull(weights[0][n].at[k], slopes[0][n].at[k], of_column[column], is_seen, to_log2);
       }
     }
     if constexpr (kOfValues)
@@ -231,8 +232,8 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
       add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
   }
   wait_for_copies<0>();  // none may arrive after its block has gone
-  if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums, rows, in.C, in.scale, in.accumulate, place);
-  if constexpr (kOfValues) put<kC>(in.dv.head(g), v_sums, rows, in.C, 1.0f, in.accumulate, place);
+  if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums[0], rows, in.C, in.scale, in.accumulate, place);
+  if constexpr (kOfValues) put<kC>(in.dv.head(g), v_sums[0], rows, in.C, 1.0f, in.accumulate, place);
 }
 
 template <int kC, int kBuffers>

@@ -98,7 +98,7 @@ void attention_cached(Device& device, const outright_tensor* q, const outright_t
         return tensor_attention(device,
                                 {all_heads(Q, shape.q), in_cache(K_CACHE), in_cache(V_CACHE),
                                  all_heads(O, shape.out()), nullptr, H, shape.group(), C, shape.scale},
-                                tasks_of(runs, kTensorQueries));
+                                tensor_tasks(runs, C));
     }
     launch(device, {N * H, kCachedThreads, (2 * C + kCachedThreads) * 4}, attend_cached<X>,
            all_heads(Q, shape.q), K_CACHE, V_CACHE, O, FIRST, LAST, H, G, C, shape.scale);

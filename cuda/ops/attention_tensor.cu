@@ -1,9 +1,11 @@
 // Attention over a flat row, forward, in bfloat16 on tensor cores (after Dao, FlashAttention-2, 2023): a
-// block takes 64 queries of one run of tokens and one head, a warp 16 of them, and goes through the keys that
-// they see in tiles of 64 with an online softmax in base 2. Weights are rounded to bfloat16 for the second
-// product; sums and statistics are float32. A query's bits depend on the keys that it sees and their order.
+// block takes 64 or 128 queries of one run of tokens and one head, a warp 16 or 32 of them, and goes through
+// the keys that they see in tiles of 64 with an online softmax in base 2. Weights are rounded to bfloat16 for
+// the second product; sums and statistics are float32. A query's bits depend on the keys that it sees and
+// their order, not on how many queries its block has.
 #include "attention_tensor.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -13,21 +15,69 @@ namespace outright::cuda {
 
 namespace {
 
-template <int kC>
+// Scores of a part become weights relative to the largest so far, and what was summed follows it. The first
+// of its two rows sees `count` of these keys, the second one 8 more; with kAllSeen all of them, and `seen` is
+// not set.
+template <int kC, bool kAllSeen>
+__device__ inline void weigh(FragmentC (&scores)[kBlocks], FragmentC (&outputs)[kC / 8], TwoRows* largest,
+                             TwoRows* sum, Seen* seen, float to_log2, int count, int t) {
+#pragma unroll
+  for (int r = 0; r < 2; ++r) {
+    float now = largest->at[r];
+#pragma unroll
+    for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        float& score = scores[n].at[2 * r + j];
+        score *= to_log2;
+        if constexpr (!kAllSeen) {
+          const bool is_seen = n * 8 + t * 2 + j < count + 8 * r;
+          seen->set(n, 2 * r + j, is_seen);
+          if (!is_seen) score = -INFINITY;
+        }
+        now = Larger{}(score, now);
+      }
+    }
+    now = quad_reduce(now, Larger{});
+    // Where there is no number yet, any will do.
+    const float base = now == -INFINITY ? 0.0f : now;
+    const float factor = power_of_two(largest->at[r] - base);
+    largest->at[r] = now;
+    float added = 0.0f;
+#pragma unroll
+    for (int n = 0; n < kBlocks; ++n) {
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        float& weight = scores[n].at[2 * r + j];
+        weight = power_of_two(weight - base);
+        added += weight;
+      }
+    }
+    sum->at[r] = sum->at[r] * factor + added;
+#pragma unroll
+    for (int n = 0; n < kC / 8; ++n) {
+      outputs[n].at[2 * r] *= factor;
+      outputs[n].at[2 * r + 1] *= factor;
+    }
+  }
+}
+
+template <int kC, int kParts>
 __global__ void __launch_bounds__(kTileThreads)
     attend_tensor(TensorAttention to, const AttentionTask* tasks) {
   const int64_t h = blockIdx.x % to.H;
   const AttentionTask task = tasks[blockIdx.x / to.H];
   DYNAMIC_SHARED(shared);
   auto* const queries = reinterpret_cast<bfloat16*>(shared);
-  bfloat16* const keys = queries + kTileNumbers<kC>;
+  bfloat16* const keys = queries + kParts * kTileNumbers<kC>;
   bfloat16* const values = keys + kTileNumbers<kC>;
   auto* const bad = reinterpret_cast<int*>(values + kTileNumbers<kC>);
-  const WarpPlace place;
+  const WarpPlace<kParts> place;
 
   const float to_log2 = to.scale * kLog2E;
   const int all_keys = task.position + task.count;
-  const int last_seen = task.position + place.first_row + 15;  // by any query of this warp
+  // by any query of this warp, which may have none
+  const int last_seen = place.first_row < task.count ? task.position + place.first_row + place.kRows - 1 : -1;
   const auto row_of = [&](int first) {
     return [&, first](int row) {
       const int key = first + row;
@@ -35,12 +85,15 @@ __global__ void __launch_bounds__(kTileThreads)
       return key < task.before ? int64_t{task.begin} + key : int64_t{task.after} + key - task.before;
     };
   };
-  fetch_tile<kC>(queries, to.q.head(h), to.C,
-                 [&](int row) { return row < task.count ? int64_t{task.first} + row : int64_t{-1}; });
+  fetch_tile<kC, kParts * kTileRows>(queries, to.q.head(h), to.C, [&](int row) {
+    return row < task.count ? int64_t{task.first} + row : int64_t{-1};
+  });
   fetch_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of(0));
   close_copies();
-  FragmentC outputs[kC / 8] = {};
-  TwoRows largest{{-INFINITY, -INFINITY}}, sum{};
+  FragmentC outputs[kParts][kC / 8] = {};
+  TwoRows largest[kParts], sum[kParts] = {};
+#pragma unroll
+  for (int p = 0; p < kParts; ++p) largest[p] = {{-INFINITY, -INFINITY}};
   for (int first = 0; first < all_keys; first += kTileRows) {
     wait_for_copies<0>();
     __syncthreads();  // keys are there, and nobody needs the last tile's values
@@ -49,7 +102,7 @@ __global__ void __launch_bounds__(kTileThreads)
     if (threadIdx.x == 0) *bad = 0;
 
     const bool computes = first <= last_seen;
-    FragmentC scores[kBlocks] = {};
+    FragmentC scores[kParts][kBlocks] = {};
     if (computes) add_dots<kC>(scores, queries, keys, place);
     wait_for_copies<0>();
     __syncthreads();  // values are there, and nobody needs the keys
@@ -63,75 +116,51 @@ __global__ void __launch_bounds__(kTileThreads)
       __syncthreads();
     }
     if (!computes) continue;
-    Seen seen;
-    TwoRows factor;
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      const int count = task.position + place.first_row + place.g + 8 * r + 1 - first;
-      float now = largest.at[r];
-#pragma unroll
-      for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          float& score = scores[n].at[2 * r + j];
-          const bool is_seen = n * 8 + place.t * 2 + j < count;
-          seen.set(n, 2 * r + j, is_seen);
-          score = is_seen ? score * to_log2 : -INFINITY;
-          now = Larger{}(score, now);
-        }
-      }
-      now = quad_reduce(now, Larger{});
-      // Where there is no number yet, any will do.
-      const float base = now == -INFINITY ? 0.0f : now;
-      factor.at[r] = exp2f(largest.at[r] - base);
-      largest.at[r] = now;
-      float added = 0.0f;
-#pragma unroll
-      for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          float& weight = scores[n].at[2 * r + j];
-          weight = exp2f(weight - base);
-          added += weight;
-        }
-      }
-      sum.at[r] = sum.at[r] * factor.at[r] + added;
-#pragma unroll
-      for (int n = 0; n < kC / 8; ++n) {
-        outputs[n].at[2 * r] *= factor.at[r];
-        outputs[n].at[2 * r + 1] *= factor.at[r];
-      }
-    }
     const bool all_seen = first + kTileRows <= task.position + place.first_row + 1;
-    if (*bad != 0 && !all_seen)
-      add_weighted_seen<kC>(outputs, scores, values, seen, place);
-    else
+    Seen seen[kParts];
+#pragma unroll
+    for (int p = 0; p < kParts; ++p) {
+      const int count = task.position + place.row_of(p, 0) + 1 - first;
+      if (all_seen)
+        weigh<kC, true>(scores[p], outputs[p], &largest[p], &sum[p], &seen[p], to_log2, count, place.t);
+      else
+        weigh<kC, false>(scores[p], outputs[p], &largest[p], &sum[p], &seen[p], to_log2, count, place.t);
+    }
+    if (*bad != 0 && !all_seen) {
+#pragma unroll
+      for (int p = 0; p < kParts; ++p) add_weighted_seen<kC>(outputs[p], scores[p], values, seen[p], place);
+    } else {
       add_weighted<kC>(outputs, scores, values, place);
+    }
   }
 
   const HeadRows<bfloat16> target = to.o.head(h);
 #pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    const int row = place.first_row + place.g + 8 * r;
-    // Scores of -infinity only have no softmax.
-    float total = quad_reduce(sum.at[r], Plus{});
-    if (largest.at[r] == -INFINITY) total = NAN;
-    if (row >= task.count) continue;
-    const int64_t t = int64_t{task.first} + row;
+  for (int p = 0; p < kParts; ++p) {
 #pragma unroll
-    for (int i = 0; i < kC / 4; ++i) {
-      const int64_t column = i / 2 * 8 + place.t * 2 + i % 2;
-      if (column < to.C)
-        target.data[t * target.stride + column] = narrow<bfloat16>(outputs[i / 2].at[2 * r + i % 2] / total);
+    for (int r = 0; r < 2; ++r) {
+      const int row = place.row_of(p, r);
+      // Scores of -infinity only have no softmax.
+      float total = quad_reduce(sum[p].at[r], Plus{});
+      if (largest[p].at[r] == -INFINITY) total = NAN;
+      if (row >= task.count) continue;
+      const int64_t t = int64_t{task.first} + row;
+#pragma unroll
+      for (int i = 0; i < kC / 4; ++i) {
+        const int64_t column = i / 2 * 8 + place.t * 2 + i % 2;
+        if (column < to.C)
+          target.data[t * target.stride + column] =
+              narrow<bfloat16>(outputs[p][i / 2].at[2 * r + i % 2] / total);
+      }
+      if (place.t == 0 && to.lse != nullptr) to.lse[t * to.H + h] = kLn2 * (largest[p].at[r] + log2f(total));
     }
-    if (place.t == 0 && to.lse != nullptr) to.lse[t * to.H + h] = kLn2 * (largest.at[r] + log2f(total));
   }
 }
 
-template <int kC>
+template <int kC, int kParts>
 void start(Device& device, const TensorAttention& attention, const AttentionTask* tasks, int64_t count) {
-  const int64_t bytes = 3 * kTileNumbers<kC> * 2 + 16;
-  launch(device, {count * attention.H, kTileThreads, bytes}, attend_tensor<kC>, attention, tasks);
+  const int64_t bytes = (kParts + 2) * kTileNumbers<kC> * 2 + 16;
+  launch(device, {count * attention.H, kTileThreads, bytes}, attend_tensor<kC, kParts>, attention, tasks);
 }
 
 }  // namespace
@@ -146,8 +175,14 @@ void tensor_attention(Device& device, const TensorAttention& attention,
                       const std::vector<AttentionTask>& tasks) {
   const auto count = static_cast<int64_t>(tasks.size());
   const Uploaded<AttentionTask> uploaded(device, tasks.data(), count);
+  const bool wide = std::any_of(tasks.begin(), tasks.end(),
+                                [](const AttentionTask& task) { return task.count > kTileRows; });
   with_tensor_width(attention.C, [&](auto width) {
-    start<decltype(width)::value>(device, attention, uploaded.data(), count);
+    constexpr int kC = decltype(width)::value;
+    if constexpr (kC <= kWidestOfTwoParts) {
+      if (wide) return start<kC, 2>(device, attention, uploaded.data(), count);
+    }
+    start<kC, 1>(device, attention, uploaded.data(), count);
   });
 }
 

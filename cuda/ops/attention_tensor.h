@@ -33,7 +33,22 @@ void with_tensor_width(int64_t C, const Body& body) {
     body(std::integral_constant<int, 256>{});
 }
 
-constexpr int64_t kTensorQueries = 64;  // of a task, at most
+// Heads of more numbers would not leave two parts of 16 queries room in a warp's registers.
+constexpr int64_t kWidestOfTwoParts = 128;
+
+// Tasks of up to 128 queries, of which a warp reads keys and values once for 32, where most of them are
+// filled, else of up to 64.
+template <typename Run>
+std::vector<AttentionTask> tensor_tasks(const std::vector<Run>& runs, int64_t C) {
+  if (C <= kWidestOfTwoParts) {
+    std::vector<AttentionTask> tasks = tasks_of(runs, 128);
+    int64_t queries = 0;
+    for (const AttentionTask& task : tasks) queries += task.count;
+    if (queries >= 96 * static_cast<int64_t>(tasks.size())) return tasks;
+  }
+  return tasks_of(runs, 64);
+}
+
 void tensor_attention(Device& device, const TensorAttention& attention,
                       const std::vector<AttentionTask>& tasks);
 
