@@ -72,11 +72,11 @@ __device__ inline void fetch_tile(bfloat16* to, const HeadRows<const bfloat16>& 
 }
 
 // Whether what this thread looks at of a tile is finite; together the threads of a block look at all of it.
-template <int kC>
+template <int kC, int kRows = kTileRows>
 __device__ inline bool part_is_finite(const bfloat16* tile) {
   constexpr int kPacks = kC / 8;
   bool finite = true;
-  for (int i = static_cast<int>(threadIdx.x); i < kTileRows * kPacks; i += kTileThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kTileThreads) {
     const auto pack = load_pack<8>(tile + i / kPacks * (kC + kPadding) + i % kPacks * 8);
 #pragma unroll
     for (int k = 0; k < 8; ++k) finite = finite && is_finite(pack.at[k]);

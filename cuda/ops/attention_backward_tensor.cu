@@ -1,40 +1,16 @@
 // Attention backward in bfloat16 on tensor cores: weights are computed again from lse, one kernel goes for dq
-// through the keys of each tile of queries, one for dk and dv through the queries of each tile of keys, all
-// heads of a group one after the other. Every number is written once and has one order of summation, which
-// depends on its document alone. Weights and slopes are rounded to bfloat16 for the products that sum them.
-#include "attention_tensor.h"
+// through the keys of tiles of queries (attention_query_gradients.cu), one for dk and dv through the queries
+// of each tile of keys, all heads of a group one after the other. Every number is written once and has one
+// order of summation, which depends on its document alone. Weights and slopes are rounded to bfloat16 for the
+// products that sum them.
+#include <algorithm>
 
-#include "kernels/tensor_tiles.cuh"
+#include "attention_tensor.h"
+#include "kernels/tensor_backward.cuh"
 
 namespace outright::cuda {
 
 namespace {
-
-// What the queries of a tile bring along.
-struct Rule {
-  float lse, delta;  // lse in units of log2
-  int32_t start, skip_from, skip_to;
-  __device__ bool sees(int64_t t, int64_t j) const {
-    return j <= t && j >= start && !(j >= skip_from && j < skip_to);
-  }
-};
-
-__device__ inline Rule rule_of(const TensorBackward& in, int64_t h, int64_t t) {
-  return {in.lse[t * in.H + h] * kLog2E, in.delta[t * in.H + h], in.sight.start[t], in.sight.skip_from[t],
-          in.sight.skip_to[t]};
-}
-
-// A score and the product of gradient and value become the weight and the slope of their pair.
-__device__ inline void pull(float& score, float& product, const Rule& rule, bool seen, float to_log2) {
-  const float weight = seen ? power_of_two(score * to_log2 - rule.lse) : 0.0f;
-  product = seen ? weight * (product - rule.delta) : 0.0f;
-  score = weight;
-}
-
-// The rows of a tile, or -1 beyond its last.
-__device__ inline auto rows_of(const TileRows& rows) {
-  return [rows](int row) { return row < rows.count ? int64_t{rows.first} + row : int64_t{-1}; };
-}
 
 template <int kC>
 __device__ inline void add_pairs(FragmentC (&sums)[1][kC / 8], const FragmentC (&factors)[1][kBlocks],
@@ -46,117 +22,6 @@ __device__ inline void add_pairs(FragmentC (&sums)[1][kC / 8], const FragmentC (
     add_weighted_seen<kC>(sums[0], factors[0], rows, seen, place);
 }
 
-template <int kC>
-__device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)[kC / 8],
-                           const TileRows& rows, int64_t C, float factor, bool accumulate,
-                           const WarpPlace<>& place) {
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    const int row = place.first_row + place.g + 8 * r;
-    if (row >= rows.count) continue;
-    bfloat16* at = to.data + (int64_t{rows.first} + row) * to.stride;
-#pragma unroll
-    for (int i = 0; i < kC / 4; ++i) {
-      const int64_t column = i / 2 * 8 + place.t * 2 + i % 2;
-      if (column < C)
-        at[column] = narrow<bfloat16>((accumulate ? widen(at[column]) : 0.0f) +
-                                      sums[i / 2].at[2 * r + i % 2] * factor);
-    }
-  }
-}
-
-// What the kernels walk through: the tiles that one tile meets, of as many heads as are told. Where there is
-// room for two of each in shared memory the next ones come in while these are worked on.
-template <int kC, int kBuffers>
-struct Stream {
-  bfloat16* tiles;  // kBuffers times two
-  __device__ bfloat16* first(int turn) const { return tiles + turn % kBuffers * 2 * kTileNumbers<kC>; }
-  __device__ bfloat16* second(int turn) const { return first(turn) + kTileNumbers<kC>; }
-
-  // Begins to fetch tiles for this turn.
-  __device__ void fetch(int turn, const HeadRows<const bfloat16>& one, const HeadRows<const bfloat16>& other,
-                        int64_t C, const TileRows& rows) const {
-    fetch_tile<kC>(first(turn), one, C, rows_of(rows));
-    fetch_tile<kC>(second(turn), other, C, rows_of(rows));
-    close_copies();
-  }
-};
-
-template <int kC, int kBuffers>
-__global__ void __launch_bounds__(kTileThreads) query_gradients_tensor(TensorBackward in, OnTiles tiles) {
-  const int64_t h = blockIdx.x % in.H, tile = blockIdx.x / in.H;
-  DYNAMIC_SHARED(shared);
-  auto* const queries = reinterpret_cast<bfloat16*>(shared);
-  bfloat16* const gradients = queries + kTileNumbers<kC>;
-  const Stream<kC, kBuffers> stream{gradients + kTileNumbers<kC>};
-  auto* const bad = reinterpret_cast<int*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
-  const WarpPlace<> place;
-  const TileRows rows = in.rows[tile];
-  fetch_tile<kC>(queries, in.q.head(h), in.C, rows_of(rows));
-  fetch_tile<kC>(gradients, in.dout.head(h), in.C, rows_of(rows));
-  const HeadRows<const bfloat16> k_rows = in.k.head(h / in.group), v_rows = in.v.head(h / in.group);
-  const int32_t begin = tiles.begins[tile], end = tiles.begins[tile + 1];
-  if constexpr (kBuffers == 2) {
-    if (begin < end) stream.fetch(0, k_rows, v_rows, in.C, in.rows[met_tile(tiles.others[begin]).tile]);
-  }
-  Rule rules[2] = {};
-  int64_t tokens[2];  // -1 where there is none, which sees nothing
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    tokens[r] = rows_of(rows)(place.first_row + place.g + 8 * r);
-    if (tokens[r] >= 0) rules[r] = rule_of(in, h, tokens[r]);
-  }
-  const float to_log2 = in.scale * kLog2E;
-  FragmentC sums[1][kC / 8] = {};
-  for (int32_t i = begin; i < end; ++i) {
-    const int turn = i - begin;
-    const MetTile met = met_tile(tiles.others[i]);
-    const TileRows others = in.rows[met.tile];
-    if constexpr (kBuffers == 1) {
-      __syncthreads();  // the last tiles have been used
-      stream.fetch(turn, k_rows, v_rows, in.C, others);
-    }
-    wait_for_copies<0>();
-    int* const is_bad = bad + turn % 2;  // others may still read the last turn's
-    if (threadIdx.x == 0) *is_bad = 0;
-    __syncthreads();  // these tiles are there, and the last ones have been used
-    if constexpr (kBuffers == 2) {
-      if (i + 1 < end)
-        stream.fetch(turn + 1, k_rows, v_rows, in.C, in.rows[met_tile(tiles.others[i + 1]).tile]);
-    }
-    const bfloat16 *keys = stream.first(turn), *values = stream.second(turn);
-    FragmentC scores[1][kBlocks] = {}, products[1][kBlocks] = {};
-    add_dots<kC>(scores, queries, keys, place);
-    add_dots<kC>(products, gradients, values, place);
-    if (met.all_seen) {
-#pragma unroll
-      for (int n = 0; n < kBlocks; ++n)
-#pragma unroll
-        for (int k = 0; k < 4; ++k)
-          pull(scores[0][n].at[k], products[0][n].at[k], rules[k / 2], true, to_log2);
-      add_weighted<kC>(sums, products, keys, place);
-      continue;
-    }
-    if (!part_is_finite<kC>(keys)) *is_bad = 1;
-    __syncthreads();
-    Seen seen;
-#pragma unroll
-    for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-      for (int k = 0; k < 4; ++k) {
-        const int column = n * 8 + place.t * 2 + k % 2;
-        const bool is_seen =
-            column < others.count && rules[k / 2].sees(tokens[k / 2], int64_t{others.first} + column);
-        seen.set(n, k, is_seen);
-        pull(scores[0][n].at[k], products[0][n].at[k], rules[k / 2], is_seen, to_log2);
-      }
-    }
-    add_pairs<kC>(sums, products, keys, seen, *is_bad == 0, place);
-  }
-  wait_for_copies<0>();  // none may arrive after its block has gone
-  put<kC>(in.dq.head(h), sums[0], rows, in.C, in.scale, in.accumulate, place);
-}
-
 // Of keys, of values, or of both: sums of heads of 256 numbers would fill a thread's registers twice.
 template <int kC, int kBuffers, bool kOfKeys, bool kOfValues>
 __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackward in, OnTiles tiles) {
@@ -165,14 +30,15 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   DYNAMIC_SHARED(shared);
   auto* const keys = reinterpret_cast<bfloat16*>(shared);
   bfloat16* const values = keys + kTileNumbers<kC>;
-  const Stream<kC, kBuffers> stream{values + kTileNumbers<kC>};
-  auto* const rules = reinterpret_cast<Rule*>(stream.first(kBuffers - 1) + 2 * kTileNumbers<kC>);
+  const Stream<kC, kBuffers, kTileRows> stream{values + kTileNumbers<kC>};
+  auto* const rules = reinterpret_cast<Rule*>(stream.end());
   auto* const bad =
       reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
   const WarpPlace<> place;
   const TileRows rows = in.rows[tile];
-  fetch_tile<kC>(keys, in.k.head(g), in.C, rows_of(rows));
-  fetch_tile<kC>(values, in.v.head(g), in.C, rows_of(rows));
+  const auto row_of = [=](int row) { return row < rows.count ? int64_t{rows.first} + row : int64_t{-1}; };
+  fetch_tile<kC>(keys, in.k.head(g), in.C, row_of);
+  fetch_tile<kC>(values, in.v.head(g), in.C, row_of);
   const float to_log2 = in.scale * kLog2E;
   const int32_t begin = tiles.begins[tile];
   const int per_head = tiles.begins[tile + 1] - begin;
@@ -180,7 +46,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   const auto fetch = [&](int turn) {
     const int64_t h = g * in.group + turn / per_head;
     const TileRows others = in.rows[met_tile(tiles.others[begin + turn % per_head]).tile];
-    stream.fetch(turn, in.q.head(h), in.dout.head(h), in.C, others);
+    stream.fetch(turn, in.q.head(h), in.dout.head(h), in.C, others.first, others.count);
     if (static_cast<int>(threadIdx.x) < others.count)
       rules[turn % kBuffers * kTileRows + threadIdx.x] = rule_of(in, h, int64_t{others.first} + threadIdx.x);
   };
@@ -223,7 +89,8 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
                                               of_column[column].sees(int64_t{others.first} + column,
                                                                      int64_t{rows.first} + row));
         seen.set(n, k, is_seen);
-        pull(weights[0][n].at[k], slopes[0][n].at[k], of_column[column], is_seen, to_log2);
+        pull(weights[0][n].at[k], slopes[0][n].at[k], of_column[column].lse, of_column[column].delta, is_seen,
+             to_log2);
       }
     }
     if constexpr (kOfValues)
@@ -232,8 +99,10 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
       add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
   }
   wait_for_copies<0>();  // none may arrive after its block has gone
-  if constexpr (kOfKeys) put<kC>(in.dk.head(g), k_sums[0], rows, in.C, in.scale, in.accumulate, place);
-  if constexpr (kOfValues) put<kC>(in.dv.head(g), v_sums[0], rows, in.C, 1.0f, in.accumulate, place);
+  if constexpr (kOfKeys)
+    put<kC>(in.dk.head(g), k_sums[0], rows, place.first_row, in.C, in.scale, in.accumulate, place);
+  if constexpr (kOfValues)
+    put<kC>(in.dv.head(g), v_sums[0], rows, place.first_row, in.C, 1.0f, in.accumulate, place);
 }
 
 template <int kC, int kBuffers>
@@ -241,11 +110,8 @@ constexpr int64_t kBytes = (2 + 2 * kBuffers) * kTileNumbers<kC> * 2 +
                            kBuffers * kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
 
 template <int kC, int kBuffers>
-void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_query,
-           const OnTiles& by_key) {
-  const Shape queries{tiles * in.H, kTileThreads, kBytes<kC, kBuffers>};
+void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_key) {
   const Shape keys{tiles * (in.H / in.group), kTileThreads, kBytes<kC, kBuffers>};
-  launch(device, queries, query_gradients_tensor<kC, kBuffers>, in, by_query);
   if constexpr (kC <= 128) {
     launch(device, keys, key_gradients_tensor<kC, kBuffers, true, true>, in, by_key);
   } else {
@@ -262,7 +128,7 @@ int64_t tensor_backward_bytes(int64_t C) {
     constexpr int kC = decltype(width)::value;
     bytes = kBytes < kC, kC <= 64 ? 2 : 1 > ;
   });
-  return bytes;
+  return std::max(bytes, query_gradients_bytes(C));
 }
 
 void tensor_attention_backward(Device& device, TensorBackward in, const std::vector<Run>& runs) {
@@ -277,14 +143,16 @@ void tensor_attention_backward(Device& device, TensorBackward in, const std::vec
   in.rows = rows.data();
   const OnTiles by_query{query_begins.data(), query_others.data()};
   const OnTiles by_key{key_begins.data(), key_others.data()};
+  // Of tiles side by side most meet the same keys, where documents are not short.
+  const bool in_pairs = tiles >= 4 * static_cast<int64_t>(documents_of(runs).size());
+  tensor_query_gradients(device, in, tiles, in_pairs, by_query);
   with_tensor_width(in.C, [&](auto width) {
     // Two buffers fit everywhere up to 64 numbers; of 256 they would leave a block alone either way.
     constexpr int kC = decltype(width)::value;
     if constexpr (kC <= 128) {
-      if (kC <= 64 || kBytes<kC, 2> <= device.shared_bytes)
-        return start<kC, 2>(device, in, tiles, by_query, by_key);
+      if (kC <= 64 || two_blocks_fit(device, kBytes<kC, 2>)) return start<kC, 2>(device, in, tiles, by_key);
     }
-    if constexpr (kC > 64) start<kC, 1>(device, in, tiles, by_query, by_key);
+    if constexpr (kC > 64) start<kC, 1>(device, in, tiles, by_key);
   });
 }
 

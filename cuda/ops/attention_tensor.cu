@@ -35,7 +35,7 @@ __device__ inline void weigh(FragmentC (&scores)[kBlocks], FragmentC (&outputs)[
           seen->set(n, 2 * r + j, is_seen);
           if (!is_seen) score = -INFINITY;
         }
-        now = Larger{}(score, now);
+        now = fmaxf(score, now);  // NaN goes on by its weight
       }
     }
     now = quad_reduce(now, Larger{});

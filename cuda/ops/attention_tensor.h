@@ -63,8 +63,18 @@ struct TensorBackward {
   bool accumulate;
   const TileRows* rows = nullptr;  // filled in
 };
-// Shared memory that a block of it needs.
+// Whether a multiprocessor has room for two such blocks: a second one is worth more than a second buffer.
+// Each takes 1 KiB more than it asks for, and one alone may have all but that.
+inline bool two_blocks_fit(const Device& device, int64_t bytes) {
+  return 2 * (bytes + 1024) <= device.shared_bytes + 1024;
+}
+
+// Shared memory that its blocks need at least.
 int64_t tensor_backward_bytes(int64_t C);
+int64_t query_gradients_bytes(int64_t C);
+// Its part for dq; a block takes two tiles of queries where these are to go in pairs.
+void tensor_query_gradients(Device& device, const TensorBackward& in, int64_t tiles, bool in_pairs,
+                            const OnTiles& by_query);
 void tensor_attention_backward(Device& device, TensorBackward in, const std::vector<Run>& runs);
 
 }  // namespace outright::cuda

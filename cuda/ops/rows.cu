@@ -30,7 +30,7 @@ void gather_rows_backward(Device& device, const outright_tensor* dy, const outri
     const X* DY = check.input<X>(dy, "dy", {N, D});
     X* DX = check.output<X>(dx, "dx", {T, D});
     check.separate();
-    if (!accumulate)
+    if (!accumulate && T * D > 0)
       expect(cudaMemsetAsync(DX, 0, static_cast<size_t>(T * D) * sizeof(X), device.stream),
              "gather_rows_backward");
     scatter_add(device, DY, ROWS, DX, N, D);

@@ -1,6 +1,7 @@
 #include "allocator.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "error.h"
 
@@ -34,7 +35,7 @@ void* Allocator::take(int64_t size) {
     return data;
   }
   void* data = nullptr;
-  for (const bool again : {false, true}) {
+  for (const int64_t missing : {size, INT64_MAX, int64_t{0}}) {
     const cudaError_t error = cudaMalloc(&data, static_cast<size_t>(size));
     if (error == cudaSuccess) {
       held_bytes_ += size;
@@ -43,7 +44,7 @@ void* Allocator::take(int64_t size) {
     }
     cudaGetLastError();  // or the next call would report it
     if (error != cudaErrorMemoryAllocation) expect(error, "alloc");
-    if (!again) trim();
+    if (missing > 0) trim(missing);
   }
   return nullptr;
 }
@@ -95,12 +96,15 @@ bool Allocator::release(const void* data) {
   return true;
 }
 
-void Allocator::trim() {
-  for (const auto& [size, data] : free_) {
+void Allocator::trim(int64_t bytes) {
+  while (!free_.empty() && bytes > 0) {
+    const auto largest = std::prev(free_.end());
+    const auto [size, data] = *largest;
     cudaFree(data);  // waits for the kernels that still use it
     held_bytes_ -= size;
+    bytes -= size;
+    free_.erase(largest);
   }
-  free_.clear();
 }
 
 }  // namespace outright::cuda

@@ -22,8 +22,8 @@ class Allocator {
   void* allocate(int64_t bytes, bool scratch = false);
   // False when `data` is no live block.
   bool release(const void* data);
-  // Gives what is not live back to the system.
-  void trim();
+  // Gives what is not live back to the system: all of it, or of the largest blocks so many as `bytes` need.
+  void trim(int64_t bytes = INT64_MAX);
 
   int64_t live_bytes() const { return live_bytes_; }
   int64_t peak_bytes() const { return peak_bytes_; }

@@ -189,8 +189,8 @@ CublasLt::Plan& CublasLt::plan_for(const Product& p, int alignment) {
       good = good && f.preference_set(preference, attribute, &value, sizeof value) == lt::kSuccess;
     };
     prefer(lt::kPrefMaxWorkspaceBytes, uint64_t{kWorkspaceBytes});
-    // no sums over parts of K in an order that time decides
-    prefer(lt::kPrefReductionSchemeMask, lt::kReductionNone);
+    // sums over parts of K go through the workspace, in an order that time does not decide
+    prefer(lt::kPrefReductionSchemeMask, lt::kReductionComputeType);
     for (int matrix = 0; matrix < 4; ++matrix)
       prefer(lt::kPrefMinAlignmentA + matrix, static_cast<uint32_t>(alignment));
     int found = 0;
@@ -212,6 +212,10 @@ bool CublasLt::multiply(const Product& p, cudaStream_t stream) {
   const lt::Status status = functions_->matmul(
       handle_, plan.desc, &alpha, p.b, plan.left, p.a, plan.right, &beta, p.r ? p.r : p.y, plan.result, p.y,
       plan.result, &plan.heuristic.algorithm, workspace_, kWorkspaceBytes, stream);
+  if (status == lt::kNotSupported || status == lt::kInvalidValue) {
+    plan.found = false;  // whatever the heuristic thought of it
+    return false;
+  }
   if (status != lt::kSuccess)
     fail(OUTRIGHT_INTERNAL, "cuBLASLt: product of %lld x %lld x %lld failed with status %d",
          static_cast<long long>(p.M), static_cast<long long>(p.N), static_cast<long long>(p.K), status);

@@ -9,7 +9,7 @@
 namespace outright::cuda::lt {
 
 using Status = int;
-inline constexpr Status kSuccess = 0;
+inline constexpr Status kSuccess = 0, kInvalidValue = 7, kNotSupported = 15;
 
 inline constexpr int kRealFloat32 = 0;    // CUDA_R_32F
 inline constexpr int kRealBfloat16 = 14;  // CUDA_R_16BF
@@ -25,8 +25,8 @@ inline constexpr int32_t kEpilogueBias = 4;
 
 inline constexpr int kPrefMaxWorkspaceBytes = 1;
 inline constexpr int kPrefReductionSchemeMask = 3;
-inline constexpr int kPrefMinAlignmentA = 5;  // then B, C and D
-inline constexpr uint32_t kReductionNone = 0;
+inline constexpr int kPrefMinAlignmentA = 5;          // then B, C and D
+inline constexpr uint32_t kReductionComputeType = 2;  // and none at all
 
 struct Algorithm {
   uint64_t data[8];

@@ -14,11 +14,13 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-// Whether OUTRIGHT_CUDA_MEMORY is "exact": for memory checkers, and slow.
-bool exact_memory() {
-  const char* wanted = std::getenv("OUTRIGHT_CUDA_MEMORY");
-  return wanted && std::string(wanted) == "exact";
+bool asks_for(const char* variable, const char* value) {
+  const char* wanted = std::getenv(variable);
+  return wanted && std::string(wanted) == value;
 }
+
+// For memory checkers, and slow.
+bool exact_memory() { return asks_for("OUTRIGHT_CUDA_MEMORY", "exact"); }
 
 }  // namespace
 
@@ -40,8 +42,8 @@ outright_device::outright_device(const outright_open_options& options)
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
-  std::string why;
-  library = CublasLt::open(&why);
+  std::string why = "asked for by OUTRIGHT_CUDA_MATMUL";
+  if (!asks_for("OUTRIGHT_CUDA_MATMUL", "plain")) library = CublasLt::open(&why);
   matmul = library ? "cuBLASLt " + library->version() + " from " + library->path()
                    : "own product, 64x64 tiles in float32: " + why;
   hardware = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +

@@ -8,7 +8,9 @@
 namespace outright::cuda {
 
 inline void expect(cudaError_t error, const char* what) {
-  if (error != cudaSuccess) fail(OUTRIGHT_INTERNAL, "%s: CUDA says \"%s\"", what, cudaGetErrorString(error));
+  if (error == cudaSuccess) return;
+  cudaGetLastError();  // or the next launch would report it
+  fail(OUTRIGHT_INTERNAL, "%s: CUDA says \"%s\"", what, cudaGetErrorString(error));
 }
 
 }  // namespace outright::cuda

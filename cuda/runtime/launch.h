@@ -32,7 +32,7 @@ void launch(Device& device, const Shape& shape, void (*kernel)(Parameters...),
             const Arguments&... arguments) {
   if (shape.blocks == 0) return;
   if (shape.blocks > INT32_MAX) fail(OUTRIGHT_UNSUPPORTED, "a launch of more than 2^31 blocks");
-  constexpr int64_t kGranted = 48 << 10;  // without asking
+  constexpr int64_t kGranted = 47 << 10;  // without asking, beside 1 KiB of fixed size
   if (shape.shared_bytes > kGranted) {
     if (shape.shared_bytes > device.shared_bytes)
       fail(OUTRIGHT_UNSUPPORTED, "a kernel needs %lld bytes of shared memory, this GPU has %lld",
@@ -44,9 +44,23 @@ void launch(Device& device, const Shape& shape, void (*kernel)(Parameters...),
   const dim3 grid(static_cast<unsigned>(shape.blocks));
   const dim3 block(static_cast<unsigned>(shape.threads));
 #if defined(__CUDACC__)
-  kernel<<<grid, block, static_cast<size_t>(shape.shared_bytes), device.stream>>>(
-      static_cast<Parameters>(arguments)...);
-  expect(cudaGetLastError(), "launch");
+  const auto start = [&] {
+    kernel<<<grid, block, static_cast<size_t>(shape.shared_bytes), device.stream>>>(
+        static_cast<Parameters>(arguments)...);
+    return cudaGetLastError();
+  };
+  cudaError_t error = start();
+  if (error == cudaErrorMemoryAllocation) {
+    // a kernel's code is loaded when it is first used, and its threads' own memory is taken then
+    device.allocator.trim();
+    error = start();
+    if (error == cudaErrorMemoryAllocation)
+      fail(OUTRIGHT_OUT_OF_MEMORY,
+           "out of memory on the GPU: no room for a kernel's code; live %lld, peak %lld",
+           static_cast<long long>(device.allocator.live_bytes()),
+           static_cast<long long>(device.allocator.peak_bytes()));
+  }
+  expect(error, "launch");
 #else
   simt::run(grid, block, static_cast<size_t>(shape.shared_bytes), [&] { kernel(arguments...); });
 #endif

@@ -21,6 +21,7 @@ Results::Results(cudaStream_t stream) : stream_(stream) {
   not_finite_ = static_cast<int32_t*>(data);
   expect(cudaMemsetAsync(not_finite_, 0, sizeof(int32_t), stream_), "open");
   expect(cudaEventCreateWithFlags(&sent_, cudaEventDisableTiming), "open");
+  open(kBlock);  // before other things fill the device
 }
 
 Results::~Results() {
@@ -44,7 +45,7 @@ void Results::close(const Block& block) {
 }
 
 double* Results::place(int64_t count) {
-  if (blocks_.empty() || blocks_.back().used + count > blocks_.back().capacity) open(std::max(count, kBlock));
+  if (blocks_.back().used + count > blocks_.back().capacity) open(std::max(count, kBlock));
   return blocks_.back().device + blocks_.back().used;
 }
 
@@ -79,7 +80,7 @@ void Results::forget() {
     close(blocks_.back());
     blocks_.pop_back();
   }
-  if (!blocks_.empty()) blocks_.front().used = 0;
+  blocks_.front().used = 0;
 }
 
 }  // namespace outright::cuda

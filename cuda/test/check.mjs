@@ -116,11 +116,12 @@ const device = "cuda";
 // the emulation does not lie beside the addon
 const environment = flags.emulated ? { OUTRIGHT_BACKEND_PATH: dirname(library) } : {};
 
-/** What has to be asked for: attention in bfloat16 without tensor cores. */
+/** What has to be asked for: attention in bfloat16 without tensor cores, products without cuBLASLt. */
 const PLAIN = { OUTRIGHT_CUDA_ATTENTION: "plain" };
+const OWN = { OUTRIGHT_CUDA_MATMUL: "plain" };
 
-/** Blocks of device memory end where they were asked to. */
-const EXACT = { OUTRIGHT_CUDA_MEMORY: "exact" };
+/** Blocks of device memory end where they were asked to, and no kernel is another's. */
+const EXACT = { OUTRIGHT_CUDA_MEMORY: "exact", ...OWN };
 
 const SANITIZED = Object.entries({
   memcheck: ["norm", "attention", "head", "adamw", "embedding", "rotary", "linear", "dpo"],
@@ -134,6 +135,8 @@ function operations() {
   const quick = flags.quick ? ["--quick"] : [];
   for (const { name, args, env } of [
     { name: "operations", args: ["test,grad"], env: PLAIN },
+    { name: "own products", args: ["test,grad", "--filter", "linear", "--quick"], env: OWN },
+    { name: "head by own products", args: ["test,grad", "--filter", "logprob_head", "--quick"], env: OWN },
     {
       name: "attention on tensor cores",
       args: ["test,grad,invariance", "--filter", "attention", "--worst", "5"],

@@ -8,7 +8,8 @@
 
 namespace outright::cuda::lt {
 
-static_assert(kSuccess == CUBLAS_STATUS_SUCCESS);
+static_assert(kSuccess == CUBLAS_STATUS_SUCCESS && kInvalidValue == CUBLAS_STATUS_INVALID_VALUE);
+static_assert(kNotSupported == CUBLAS_STATUS_NOT_SUPPORTED);
 static_assert(kRealFloat32 == CUDA_R_32F && kRealBfloat16 == CUDA_R_16BF);
 static_assert(kCompute32F == CUBLAS_COMPUTE_32F);
 static_assert(kDescTransA == CUBLASLT_MATMUL_DESC_TRANSA && kDescTransB == CUBLASLT_MATMUL_DESC_TRANSB);
@@ -22,7 +23,7 @@ static_assert(kPrefMinAlignmentA == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES);
 static_assert(kPrefMinAlignmentA + 1 == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES);
 static_assert(kPrefMinAlignmentA + 2 == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES);
 static_assert(kPrefMinAlignmentA + 3 == CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES);
-static_assert(kReductionNone == CUBLASLT_REDUCTION_SCHEME_NONE);
+static_assert(kReductionComputeType == CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE);
 static_assert(sizeof(Algorithm) == sizeof(cublasLtMatmulAlgo_t));
 static_assert(sizeof(Heuristic) == sizeof(cublasLtMatmulHeuristicResult_t));
 static_assert(offsetof(Heuristic, workspace_bytes) ==

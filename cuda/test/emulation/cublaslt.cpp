@@ -178,7 +178,7 @@ EXPORTED lt::Status cublasLtMatmulAlgoGetHeuristic(void*, void* desc, void* a, v
                                                    void* object, int wanted, lt::Heuristic* results,
                                                    int* found) {
   const auto& preference = *static_cast<Preference*>(object);
-  require(wanted == 1 && preference.reductions == lt::kReductionNone && preference.workspace_bytes > 0,
+  require(wanted == 1 && preference.reductions == lt::kReductionComputeType && preference.workspace_bytes > 0,
           "another preference than expected");
   check_shapes(*static_cast<Description*>(desc), *static_cast<Layout*>(a), *static_cast<Layout*>(b),
                *static_cast<Layout*>(c), *static_cast<Layout*>(d));

@@ -42,14 +42,17 @@ void AddShapes(Suite& suite) {
   AddBoth(suite, "documents 5,12", {2, 1, 256}, Documents({5, 12}));
   AddBoth(suite, "packed pairs", {1, 1, 136}, PackedPairs());
   if (suite.quick) return;
+  // Long enough for blocks of several tiles; scripts/native-test.mjs asks for them by name.
+  AddBoth(suite, "several tiles a block, T 300", {1, 1, 128}, Documents({300}));
+  AttentionRow pairs;
+  pairs.Pair(150, 60, 90);
+  AddBoth(suite, "several tiles a block, a long pair", {2, 1, 40}, pairs);
   AddBoth(suite, "T 150", {2, 1, 256}, Documents({150}));
   AddBoth(suite, "T 130", {2, 2, 128}, Documents({130}));
   AddBoth(suite, "T 129", {1, 1, 123}, Documents({129}));
   AddBoth(suite, "T 64", {4, 4, 64, HeadPlacement::kFused}, Documents({64}));
   AddBoth(suite, "T 300", {2, 1, 32}, Documents({300}));
   AddBoth(suite, "documents 400,1,200", {2, 2, 16}, Documents({400, 1, 200}));
-  AttentionRow pairs;
-  pairs.Pair(150, 60, 90);
   pairs.Pair(40, 100, 30);
   AddBoth(suite, "long packed pairs", {4, 2, 16}, pairs);
   // Tiles' borders, and lengths beside them.
