@@ -25,10 +25,10 @@ export class Results {
   }
 
   #take(): void {
+    const all = new Float64Array(this.#waiting.reduce((sum, { count }) => sum + count, 0));
+    this.#native.takeResults(all);
     const waiting = this.#waiting;
     this.#waiting = [];
-    const all = new Float64Array(waiting.reduce((sum, { count }) => sum + count, 0));
-    this.#native.takeResults(all);
     let at = 0;
     for (const entry of waiting) {
       entry.values = all.subarray(at, at + entry.count);
