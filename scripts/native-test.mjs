@@ -121,7 +121,7 @@ async function runOne(program, { backend, modes, quick, only: of, worst, env }) 
   const args = [modes, "--backend", backend];
   if (quick) args.push("--quick");
   if (worst !== undefined) args.push("--worst", String(worst));
-  const wanted = filter ?? of;
+  const wanted = of ?? filter;
   if (wanted !== undefined) args.push("--filter", wanted);
   const started = performance.now();
   const { stdout, stderr, status, signal } = await start(program, args, env);
@@ -146,6 +146,31 @@ async function runOne(program, { backend, modes, quick, only: of, worst, env }) 
   tally.passed += passed;
   tally.failed += failed;
   console.log(`${name}: ${passed} passed, ${failed} failed in ${seconds} s`);
+}
+
+/** The ways of attention in bfloat16 that have to be asked for, and what only they or the tensor cores' kernels decide. */
+function attentionJobs(kernels, emulated) {
+  const only = filter ?? "attention";
+  const plain = { ...kernels.env, OUTRIGHT_CUDA_ATTENTION: "plain" };
+  const warpgroup = { ...kernels.env, OUTRIGHT_CUDA_ATTENTION: "warpgroup" };
+  const jobs = [plain, warpgroup].map((env) => ({ ...kernels, modes: "test,grad", only, env }));
+  if (only !== "attention") return jobs;
+  for (const env of [{}, warpgroup])
+    jobs.push(
+      { backend: emulated, quick: true, modes: "test,invariance", only: "attention_cached", env },
+      // of so many numbers of bfloat16 some single ones are farther off; the mean may not be
+      {
+        ...kernels,
+        quick: false,
+        worst: 2,
+        modes: "test,grad",
+        only: "several tiles a block",
+        env: { ...kernels.env, ...env },
+      },
+      // and their bits do not depend on how many a block has
+      { backend: emulated, modes: "invariance", only: "packed = unpacked, 300 tokens", env },
+    );
+  return jobs;
 }
 
 /** A program of tests that opens no backend. */
@@ -196,21 +221,14 @@ try {
       for (const only of ["linear", "logprob_head"])
         jobs.push({ ...kernels, modes: "test,grad", only, env: library });
     }
-    // with a filter of one's own, what it leaves of these
-    if (filter === undefined || filter.startsWith("attention")) {
-      const plain = { ...exact, OUTRIGHT_CUDA_ATTENTION: "plain" };
-      jobs.push({ ...kernels, modes: "test,grad", only: "attention", env: plain });
-      jobs.push({ backend: emulated, quick: true, modes: "test,invariance", only: "attention_cached" });
-      // of so many numbers of bfloat16 some single ones are farther off; the mean may not be
-      jobs.push({ ...kernels, quick: false, worst: 2, modes: "test,grad", only: "several tiles a block" });
-      // and their bits do not depend on how many a block has
-      jobs.push({ backend: emulated, modes: "invariance", only: "packed = unpacked, 300 tokens" });
-    }
+    if (filter === undefined || filter.startsWith("attention"))
+      jobs.push(...attentionJobs(kernels, emulated));
   }
   if (!sanitize) {
     // what the CUDA backend's host side decides, which no operation shows
     await runProgram("cuda tile lists", /^cuda_tile_lists_test(\.exe)?$/);
     await runProgram("cuda races, whether they are found", /^cuda_races_test$/);
+    await runProgram("cuda products of warpgroups, and their rules", /^cuda_warpgroup_test(\.exe)?$/);
   }
   await runAll(program, jobs);
   console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);

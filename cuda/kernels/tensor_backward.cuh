@@ -48,20 +48,21 @@ __device__ inline void put(const HeadRows<bfloat16>& to, const FragmentC (&sums)
 
 // What the kernels walk through: two tiles of kRows at a time, of one and of the other matrix. With two
 // buffers the next ones come in while these are worked on.
-template <int kC, int kBuffers, int kRows>
+template <typename Products, int kC, int kBuffers, int kRows>
 struct Stream {
-  static constexpr int kNumbers = kRows * (kC + kPadding);  // of a tile
-  bfloat16* tiles;                                          // kBuffers times two
-  __device__ bfloat16* first(int turn) const { return tiles + turn % kBuffers * 2 * kNumbers; }
-  __device__ bfloat16* second(int turn) const { return first(turn) + kNumbers; }
-  __device__ bfloat16* end() const { return tiles + kBuffers * 2 * kNumbers; }
+  using Rows = Tile<Products, kC, kRows>;
+  bfloat16* tiles;  // kBuffers times two
+  __device__ Rows first(int turn) const { return {tiles + turn % kBuffers * 2 * Rows::kNumbers}; }
+  __device__ Rows second(int turn) const { return {first(turn).end()}; }
+  __device__ bfloat16* end() const { return tiles + kBuffers * 2 * Rows::kNumbers; }
 
   // Begins to fetch `count` rows from `begin` on for this turn.
+  template <int kThreads>
   __device__ void fetch(int turn, const HeadRows<const bfloat16>& one, const HeadRows<const bfloat16>& other,
                         int64_t C, int64_t begin, int count) const {
     const auto row_of = [=](int row) { return row < count ? begin + row : int64_t{-1}; };
-    fetch_tile<kC, kRows>(first(turn), one, C, row_of);
-    fetch_tile<kC, kRows>(second(turn), other, C, row_of);
+    fetch_tile<kThreads>(first(turn), one, C, row_of);
+    fetch_tile<kThreads>(second(turn), other, C, row_of);
     close_copies();
   }
 };

@@ -1,6 +1,7 @@
-// What attention kernels on tensor cores share: tiles of 64 rows of bfloat16 in shared memory, and products
-// of two of them. A block has four warps, each of which has some rows of a product of its own: one part of 16
-// or two, for which it reads the other side once.
+// What attention kernels on tensor cores share: tiles of rows of bfloat16 in shared memory, and what is done
+// to them whichever way they are multiplied. `Products` is the way: by warps (tensor_warp.cuh) or by
+// warpgroups (tensor_warpgroup.cuh). Either gives a warp 16 rows of a product, or two parts of 16, of its
+// own.
 #pragma once
 
 #include "async_copy.cuh"
@@ -10,12 +11,19 @@
 namespace outright::cuda {
 
 constexpr int kTileRows = 64;
-constexpr int kTileThreads = kTileRows / 16 * static_cast<int>(kWarp);
 constexpr int kBlocks = kTileRows / 8;  // of 8 columns, in a product of a part with all rows of a tile
-constexpr int kPadding = 8;  // numbers behind a row, so that rows of a matrix lie in different banks
-// Numbers of a tile whose rows have up to kC.
-template <int kC>
-inline constexpr int kTileNumbers = kTileRows * (kC + kPadding);
+
+// Rows of up to kC numbers, which lie where Products wants them: 8 from a multiple of 8 on side by side.
+template <typename Products, int kC, int kRows = kTileRows>
+struct Tile {
+  static constexpr int kNumbers = Products::template kNumbers<kC, kRows>;
+  bfloat16* data;
+
+  __device__ bfloat16* at(int row, int column) const {
+    return data + Products::template place<kC, kRows>(row, column);
+  }
+  __device__ bfloat16* end() const { return data + kNumbers; }
+};
 
 // Where a thread stands: its warp's rows, and in fragments (mma.cuh) its rows g, g + 8 and columns 2t, 2t
 // + 1.
@@ -46,38 +54,39 @@ struct Seen {
 
 __device__ inline bool is_finite(bfloat16 x) { return (x.bits & 0x7f80u) != 0x7f80u; }
 
-// Begins to fill a tile of kRows; what is not there is zero. row_of(i) is the row that becomes row i, or -1.
-// It is there for all after close_copies, wait_for_copies and a barrier. Rows that do not lie on 16 bytes are
-// copied at once, number by number.
-template <int kC, int kRows = kTileRows, typename RowOf>
-__device__ inline void fetch_tile(bfloat16* to, const HeadRows<const bfloat16>& from, int64_t C,
-                                  const RowOf& row_of) {
+// Begins to fill a tile, with the kThreads of the block; what is not there is zero. row_of(i) is the row that
+// becomes row i, or -1. It is there for all after close_copies, Products::wait_for_tiles and a barrier. Rows
+// that do not lie on 16 bytes are copied at once, number by number.
+template <int kThreads, typename Products, int kC, int kRows, typename RowOf>
+__device__ inline void fetch_tile(const Tile<Products, kC, kRows>& to, const HeadRows<const bfloat16>& from,
+                                  int64_t C, const RowOf& row_of) {
   const bool whole = C % 8 == 0 && from.stride % 8 == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0;
   if (whole) {
     constexpr int kPacks = kC / 8;  // of a row
-#pragma unroll 1                    // addresses of several would push sums out of registers
-    for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kTileThreads) {
+                                    // addresses of several would push sums out of registers
+#pragma unroll 1
+    for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kThreads) {
       const int row = i / kPacks, c = i % kPacks * 8;
       const int64_t at = row_of(row);
       const bool there = at >= 0 && c < C;
-      copy_async(to + row * (kC + kPadding) + c, there ? from.data + at * from.stride + c : from.data, there);
+      copy_async(to.at(row, c), there ? from.data + at * from.stride + c : from.data, there);
     }
     return;
   }
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kC; i += kTileThreads) {
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kC; i += kThreads) {
     const int row = i / kC, c = i % kC;
     const int64_t at = row_of(row);
-    to[row * (kC + kPadding) + c] = at >= 0 && c < C ? from.data[at * from.stride + c] : bfloat16{};
+    *to.at(row, c) = at >= 0 && c < C ? from.data[at * from.stride + c] : bfloat16{};
   }
 }
 
 // Whether what this thread looks at of a tile is finite; together the threads of a block look at all of it.
-template <int kC, int kRows = kTileRows>
-__device__ inline bool part_is_finite(const bfloat16* tile) {
+template <int kThreads, typename Products, int kC, int kRows>
+__device__ inline bool part_is_finite(const Tile<Products, kC, kRows>& tile) {
   constexpr int kPacks = kC / 8;
   bool finite = true;
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kTileThreads) {
-    const auto pack = load_pack<8>(tile + i / kPacks * (kC + kPadding) + i % kPacks * 8);
+  for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kThreads) {
+    const auto pack = load_pack<8>(tile.at(i / kPacks, i % kPacks * 8));
 #pragma unroll
     for (int k = 0; k < 8; ++k) finite = finite && is_finite(pack.at[k]);
   }
@@ -103,69 +112,23 @@ __device__ inline float quad_reduce(float value, Join join) {
   return join(value, __shfl_xor_sync(kAllLanes, value, 2));
 }
 
-// dots[p][i][j] += left[first_row + 16 p + i] . right[j], for the warp's rows and 8 kN rows of the other
-// side.
-template <int kC, int kParts, int kN>
-__device__ inline void add_dots(FragmentC (&dots)[kParts][kN], const bfloat16* left, const bfloat16* right,
-                                const WarpPlace<kParts>& at) {
-  constexpr int kStride = kC + kPadding;
-  const bfloat16* a_row = left + (at.first_row + at.matrix % 2 * 8 + at.row) * kStride + at.matrix / 2 * 8;
-  const bfloat16* b_row = right + (at.matrix / 2 * 8 + at.row) * kStride + at.matrix % 2 * 8;
-#pragma unroll
-  for (int k = 0; k < kC; k += 16) {
-    FragmentA a[kParts];
-#pragma unroll
-    for (int p = 0; p < kParts; ++p) load_matrices<false>(a[p].at, a_row + p * 16 * kStride + k);
-#pragma unroll
-    for (int n = 0; n < kN; n += 2) {
-      uint32_t b[4];
-      load_matrices<false>(b, b_row + n * 8 * kStride + k);
-#pragma unroll
-      for (int p = 0; p < kParts; ++p) {
-        multiply_add(dots[p][n], a[p], b[0], b[1]);
-        multiply_add(dots[p][n + 1], a[p], b[2], b[3]);
-      }
-    }
-  }
+// Factors of a part with the k-th 16 rows of the other side as an operand, rounded to bfloat16.
+template <int kN>
+__device__ inline FragmentA as_operand(const FragmentC (&factors)[kN], int k) {
+  const FragmentC &left = factors[2 * k], &right = factors[2 * k + 1];
+  return {{pack_two(left.at[0], left.at[1]), pack_two(left.at[2], left.at[3]),
+           pack_two(right.at[0], right.at[1]), pack_two(right.at[2], right.at[3])}};
 }
 
-// sums[p][i] += sum_j factors[p][i][j] rows[j], for the warp's rows and 8 kN rows of the other side; factors
-// are rounded to bfloat16.
-template <int kC, int kParts, int kN>
-__device__ inline void add_weighted(FragmentC (&sums)[kParts][kC / 8], const FragmentC (&factors)[kParts][kN],
-                                    const bfloat16* rows, const WarpPlace<kParts>& at) {
-  constexpr int kStride = kC + kPadding;
-  const bfloat16* b_row = rows + (at.matrix % 2 * 8 + at.row) * kStride + at.matrix / 2 * 8;
+// sums[i] += sum_j factors[i][j] rows[j] of one part, number by number, without the pairs that do not see one
+// another: zero times what is not finite is not zero.
+template <typename Products, int kC, int kRows, typename Place>
+__device__ inline void add_seen(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kRows / 8],
+                                const Tile<Products, kC, kRows>& rows, const Seen& seen, const Place& at) {
 #pragma unroll
-  for (int k = 0; k < kN / 2; ++k) {
-    FragmentA a[kParts];
-#pragma unroll
-    for (int p = 0; p < kParts; ++p) {
-      const FragmentC &left = factors[p][2 * k], &right = factors[p][2 * k + 1];
-      a[p] = {{pack_two(left.at[0], left.at[1]), pack_two(left.at[2], left.at[3]),
-               pack_two(right.at[0], right.at[1]), pack_two(right.at[2], right.at[3])}};
-    }
-#pragma unroll
-    for (int n = 0; n < kC / 8; n += 2) {
-      uint32_t b[4];
-      load_matrices<true>(b, b_row + k * 16 * kStride + n * 8);
-#pragma unroll
-      for (int p = 0; p < kParts; ++p) {
-        multiply_add(sums[p][n], a[p], b[0], b[1]);
-        multiply_add(sums[p][n + 1], a[p], b[2], b[3]);
-      }
-    }
-  }
-}
-
-// The same of one part, number by number, without the pairs that do not see one another: zero times what is
-// not finite is not zero.
-template <int kC, int kN, typename Place>
-__device__ inline void add_weighted_seen(FragmentC (&sums)[kC / 8], const FragmentC (&factors)[kN],
-                                         const bfloat16* rows, const Seen& seen, const Place& at) {
-#pragma unroll
-  for (int n = 0; n < kN; ++n) {
-#pragma unroll 1  // rarely taken: short code rather than fast
+  for (int n = 0; n < kRows / 8; ++n) {
+    // rarely taken: short code rather than fast
+#pragma unroll 1
     for (int j = 0; j < 8; ++j) {
       const unsigned holder = static_cast<unsigned>(at.g * 4 + j / 2);
       const Seen theirs{__shfl_sync(kAllLanes, seen.bits, holder)};
@@ -175,12 +138,26 @@ __device__ inline void add_weighted_seen(FragmentC (&sums)[kC / 8], const Fragme
         const float factor = widen(narrow<bfloat16>(__shfl_sync(kAllLanes, mine, holder)));
         if (!theirs.at(n, 2 * r + j % 2)) continue;
 #pragma unroll
-        for (int i = 0; i < kC / 4; ++i) {
-          const int column = i / 2 * 8 + at.t * 2 + i % 2;
-          sums[i / 2].at[2 * r + i % 2] += factor * widen(rows[(n * 8 + j) * (kC + kPadding) + column]);
-        }
+        for (int i = 0; i < kC / 4; ++i)
+          sums[i / 2].at[2 * r + i % 2] += factor * widen(*rows.at(n * 8 + j, i / 2 * 8 + at.t * 2 + i % 2));
       }
     }
+  }
+}
+
+// The same of all parts of a warp, and done when it returns: on tensor cores where all numbers of these rows
+// are finite.
+template <typename Products, int kParts, int kC, int kRows>
+__device__ inline void add_weighted_rows(FragmentC (&sums)[kParts][kC / 8],
+                                         const FragmentC (&factors)[kParts][kRows / 8],
+                                         const Tile<Products, kC, kRows>& rows, bool finite,
+                                         const Seen (&seen)[kParts], const WarpPlace<kParts>& at) {
+  if (finite) {
+    Products::add_weighted(sums, factors, rows, at);
+    Products::await(sums);
+  } else {
+#pragma unroll
+    for (int p = 0; p < kParts; ++p) add_seen(sums[p], factors[p], rows, seen[p], at);
   }
 }
 

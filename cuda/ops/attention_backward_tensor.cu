@@ -7,38 +7,31 @@
 
 #include "attention_tensor.h"
 #include "kernels/tensor_backward.cuh"
+#include "kernels/tensor_warp.cuh"
+#include "kernels/tensor_warpgroup.cuh"
 
 namespace outright::cuda {
 
 namespace {
 
-template <int kC>
-__device__ inline void add_pairs(FragmentC (&sums)[1][kC / 8], const FragmentC (&factors)[1][kBlocks],
-                                 const bfloat16* rows, const Seen& seen, bool finite,
-                                 const WarpPlace<>& place) {
-  if (finite)
-    add_weighted<kC>(sums, factors, rows, place);
-  else
-    add_weighted_seen<kC>(sums[0], factors[0], rows, seen, place);
-}
-
 // Of keys, of values, or of both: sums of heads of 256 numbers would fill a thread's registers twice.
-template <int kC, int kBuffers, bool kOfKeys, bool kOfValues>
-__global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackward in, OnTiles tiles) {
+template <typename Products, int kC, int kBuffers, bool kOfKeys, bool kOfValues>
+__global__ void __launch_bounds__(Products::template Block<kTileRows>::kThreads, Products::kBlocksOfKeys)
+    key_gradients_tensor(TensorBackward in, OnTiles tiles) {
+  constexpr int kThreads = Products::template Block<kTileRows>::kThreads;
+  using Rows = Tile<Products, kC>;
   const int64_t G = in.H / in.group;
   const int64_t g = blockIdx.x % G, tile = blockIdx.x / G;
-  DYNAMIC_SHARED(shared);
-  auto* const keys = reinterpret_cast<bfloat16*>(shared);
-  bfloat16* const values = keys + kTileNumbers<kC>;
-  const Stream<kC, kBuffers, kTileRows> stream{values + kTileNumbers<kC>};
+  DYNAMIC_SHARED_ALIGNED(shared, 1024);
+  const Rows keys{reinterpret_cast<bfloat16*>(shared)}, values{keys.end()};
+  const Stream<Products, kC, kBuffers, kTileRows> stream{values.end()};
   auto* const rules = reinterpret_cast<Rule*>(stream.end());
-  auto* const bad =
-      reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of queries, of gradients; of two turns
+  auto* const bad = reinterpret_cast<int*>(rules + kBuffers * kTileRows);  // of two turns
   const WarpPlace<> place;
   const TileRows rows = in.rows[tile];
   const auto row_of = [=](int row) { return row < rows.count ? int64_t{rows.first} + row : int64_t{-1}; };
-  fetch_tile<kC>(keys, in.k.head(g), in.C, row_of);
-  fetch_tile<kC>(values, in.v.head(g), in.C, row_of);
+  fetch_tile<kThreads>(keys, in.k.head(g), in.C, row_of);
+  fetch_tile<kThreads>(values, in.v.head(g), in.C, row_of);
   const float to_log2 = in.scale * kLog2E;
   const int32_t begin = tiles.begins[tile];
   const int per_head = tiles.begins[tile + 1] - begin;
@@ -46,7 +39,7 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
   const auto fetch = [&](int turn) {
     const int64_t h = g * in.group + turn / per_head;
     const TileRows others = in.rows[met_tile(tiles.others[begin + turn % per_head]).tile];
-    stream.fetch(turn, in.q.head(h), in.dout.head(h), in.C, others.first, others.count);
+    stream.template fetch<kThreads>(turn, in.q.head(h), in.dout.head(h), in.C, others.first, others.count);
     if (static_cast<int>(threadIdx.x) < others.count)
       rules[turn % kBuffers * kTileRows + threadIdx.x] = rule_of(in, h, int64_t{others.first} + threadIdx.x);
   };
@@ -61,23 +54,26 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
       __syncthreads();  // the last tiles have been used
       fetch(turn);
     }
-    wait_for_copies<0>();
-    int* const is_bad = bad + turn % 2 * 2;  // others may still read the last turn's
-    if (threadIdx.x < 2) is_bad[threadIdx.x] = 0;
+    Products::template wait_for_tiles<0>();
+    int* const is_bad = bad + turn % 2;  // others may still read the last turn's
+    if (threadIdx.x == 0) *is_bad = 0;
     __syncthreads();  // these tiles are there, and the last ones have been used
     if constexpr (kBuffers == 2) {
       if (turn + 1 < turns) fetch(turn + 1);
     }
-    const bfloat16 *queries = stream.first(turn), *gradients = stream.second(turn);
+    const Rows queries = stream.first(turn), gradients = stream.second(turn);
     const Rule* const of_column = rules + turn % kBuffers * kTileRows;
-    FragmentC weights[1][kBlocks] = {}, slopes[1][kBlocks] = {};
-    add_dots<kC>(weights, keys, queries, place);
-    if constexpr (kOfKeys) add_dots<kC>(slopes, values, gradients, place);
+    FragmentC weights[1][kBlocks], slopes[1][kBlocks];
+    if constexpr (!kOfKeys)
+      for (FragmentC& block : slopes[0]) block = {};  // nobody wants them
+    Products::dots(weights, keys, queries, place);
+    if constexpr (kOfKeys) Products::dots(slopes, values, gradients, place);
     if (!met.all_seen) {
-      if (!part_is_finite<kC>(queries)) is_bad[0] = 1;
-      if (!part_is_finite<kC>(gradients)) is_bad[1] = 1;
+      if (!part_is_finite<kThreads>(queries)) *is_bad = 1;
+      if (!part_is_finite<kThreads>(gradients)) *is_bad = 1;
       __syncthreads();
     }
+    Products::await(weights, slopes);
     Seen seen;
 #pragma unroll
     for (int n = 0; n < kBlocks; ++n) {
@@ -93,10 +89,14 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
              to_log2);
       }
     }
-    if constexpr (kOfValues)
-      add_pairs<kC>(v_sums, weights, gradients, seen, met.all_seen || is_bad[1] == 0, place);
-    if constexpr (kOfKeys)
-      add_pairs<kC>(k_sums, slopes, queries, seen, met.all_seen || is_bad[0] == 0, place);
+    if (met.all_seen || *is_bad == 0) {
+      if constexpr (kOfValues) Products::add_weighted(v_sums, weights, gradients, place);
+      if constexpr (kOfKeys) Products::add_weighted(k_sums, slopes, queries, place);
+      Products::await(v_sums, k_sums);
+    } else {
+      if constexpr (kOfValues) add_seen(v_sums[0], weights[0], gradients, seen, place);
+      if constexpr (kOfKeys) add_seen(k_sums[0], slopes[0], queries, seen, place);
+    }
   }
   wait_for_copies<0>();  // none may arrive after its block has gone
   if constexpr (kOfKeys)
@@ -105,18 +105,19 @@ __global__ void __launch_bounds__(kTileThreads) key_gradients_tensor(TensorBackw
     put<kC>(in.dv.head(g), v_sums[0], rows, place.first_row, in.C, 1.0f, in.accumulate, place);
 }
 
-template <int kC, int kBuffers>
-constexpr int64_t kBytes = (2 + 2 * kBuffers) * kTileNumbers<kC> * 2 +
+template <typename Products, int kC, int kBuffers>
+constexpr int64_t kBytes = 2 * (2 + 2 * kBuffers) * Tile<Products, kC>::kNumbers +
                            kBuffers * kTileRows * static_cast<int64_t>(sizeof(Rule)) + 16;
 
-template <int kC, int kBuffers>
+template <typename Products, int kC, int kBuffers>
 void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_key) {
-  const Shape keys{tiles * (in.H / in.group), kTileThreads, kBytes<kC, kBuffers>};
+  const Shape keys{tiles * (in.H / in.group), Products::template Block<kTileRows>::kThreads,
+                   kBytes<Products, kC, kBuffers>};
   if constexpr (kC <= 128) {
-    launch(device, keys, key_gradients_tensor<kC, kBuffers, true, true>, in, by_key);
+    launch(device, keys, key_gradients_tensor<Products, kC, kBuffers, true, true>, in, by_key);
   } else {
-    launch(device, keys, key_gradients_tensor<kC, kBuffers, true, false>, in, by_key);
-    launch(device, keys, key_gradients_tensor<kC, kBuffers, false, true>, in, by_key);
+    launch(device, keys, key_gradients_tensor<Products, kC, kBuffers, true, false>, in, by_key);
+    launch(device, keys, key_gradients_tensor<Products, kC, kBuffers, false, true>, in, by_key);
   }
 }
 
@@ -126,7 +127,7 @@ int64_t tensor_backward_bytes(int64_t C) {
   int64_t bytes = 0;
   with_tensor_width(C, [&](auto width) {
     constexpr int kC = decltype(width)::value;
-    bytes = kBytes < kC, kC <= 64 ? 2 : 1 > ;
+    bytes = kBytes < WarpProducts, kC, kC <= 64 ? 2 : 1 > ;
   });
   return std::max(bytes, query_gradients_bytes(C));
 }
@@ -150,9 +151,11 @@ void tensor_attention_backward(Device& device, TensorBackward in, const std::vec
     // Two buffers fit everywhere up to 64 numbers; of 256 they would leave a block alone either way.
     constexpr int kC = decltype(width)::value;
     if constexpr (kC <= 128) {
-      if (kC <= 64 || two_blocks_fit(device, kBytes<kC, 2>)) return start<kC, 2>(device, in, tiles, by_key);
+      if (by_warpgroups(device, in.C)) return start<WarpgroupProducts, kC, 2>(device, in, tiles, by_key);
+      if (kC <= 64 || two_blocks_fit(device, kBytes<WarpProducts, kC, 2>))
+        return start<WarpProducts, kC, 2>(device, in, tiles, by_key);
     }
-    if constexpr (kC > 64) start<kC, 1>(device, in, tiles, by_key);
+    if constexpr (kC > 64) start<WarpProducts, kC, 1>(device, in, tiles, by_key);
   });
 }
 

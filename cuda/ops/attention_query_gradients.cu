@@ -4,6 +4,8 @@
 #include "attention_tensor.h"
 
 #include "kernels/tensor_backward.cuh"
+#include "kernels/tensor_warp.cuh"
+#include "kernels/tensor_warpgroup.cuh"
 
 namespace outright::cuda {
 
@@ -45,23 +47,24 @@ __device__ inline T pick(const T (&list)[kTiles], bool second) {
 
 // What a block has in shared memory: queries and gradients of its tiles, keys and values of a turn, which
 // takes fewer of them where there are more queries, and what is known of the queries.
-template <int kC, int kBuffers, int kTiles>
+template <typename Products, int kC, int kBuffers, int kTiles>
 struct QueryBlock {
   static constexpr int kKeys = kTileRows / kTiles;  // of a turn
   static constexpr int kRows = kTiles * kTileRows;
-  using Keys = Stream<kC, kBuffers, kKeys>;
-  static constexpr int64_t kBytes = (2 * kTiles * kTileNumbers<kC> + kBuffers * 2 * Keys::kNumbers) * 2 +
+  using Queries = Tile<Products, kC, kRows>;
+  using Keys = Stream<Products, kC, kBuffers, kKeys>;
+  static constexpr int64_t kBytes = 2 * (2 * Queries::kNumbers + kBuffers * 2 * Keys::Rows::kNumbers) +
                                     kRows * static_cast<int64_t>(sizeof(Rule)) +
                                     2 * static_cast<int64_t>(sizeof(int));
 
-  bfloat16 *queries, *gradients;
+  Queries queries, gradients;
   Keys stream;
   Rule* rules;
   int* bad;  // of two turns
   __device__ explicit QueryBlock(void* shared)
-      : queries(static_cast<bfloat16*>(shared)),
-        gradients(queries + kTiles * kTileNumbers<kC>),
-        stream{gradients + kTiles * kTileNumbers<kC>},
+      : queries{static_cast<bfloat16*>(shared)},
+        gradients{queries.end()},
+        stream{gradients.end()},
         rules(reinterpret_cast<Rule*>(stream.end())),
         bad(reinterpret_cast<int*>(rules + kRows)) {}
 };
@@ -91,12 +94,14 @@ __device__ inline void pull_seen(FragmentC (&scores)[kTiles][kN], FragmentC (&pr
   }
 }
 
-template <int kC, int kBuffers, int kTiles>
-__global__ void __launch_bounds__(kTileThreads)
+template <typename Products, int kC, int kBuffers, int kTiles>
+__global__ void __launch_bounds__(Products::template Block<kTiles * kTileRows>::kThreads,
+                                  Products::kBlocksOfQueries)
     query_gradients_tensor(TensorBackward in, OnTiles tiles, int64_t all_tiles) {
-  using Block = QueryBlock<kC, kBuffers, kTiles>;
-  constexpr int kKeys = Block::kKeys;
-  DYNAMIC_SHARED(shared);
+  using Block = QueryBlock<Products, kC, kBuffers, kTiles>;
+  static_assert(Products::template Block<Block::kRows>::kParts == kTiles);
+  constexpr int kKeys = Block::kKeys, kThreads = Products::template Block<Block::kRows>::kThreads;
+  DYNAMIC_SHARED_ALIGNED(shared, 1024);
   const Block block(shared);
   const WarpPlace<kTiles> place;
   const int64_t h = blockIdx.x % in.H, first_tile = blockIdx.x / in.H * kTiles;
@@ -113,20 +118,20 @@ __global__ void __launch_bounds__(kTileThreads)
     const TileRows of = pick(rows, row >= kTileRows);
     return row % kTileRows < of.count ? int64_t{of.first} + row % kTileRows : int64_t{-1};
   };
-  fetch_tile<kC, Block::kRows>(block.queries, in.q.head(h), in.C, token_of);
-  fetch_tile<kC, Block::kRows>(block.gradients, in.dout.head(h), in.C, token_of);
+  fetch_tile<kThreads>(block.queries, in.q.head(h), in.C, token_of);
+  fetch_tile<kThreads>(block.gradients, in.dout.head(h), in.C, token_of);
   const HeadRows<const bfloat16> k_rows = in.k.head(h / in.group), v_rows = in.v.head(h / in.group);
   const auto fetch = [&](int turn, const typename Walk<kTiles>::Step& step, int part) {
     const TileRows others = in.rows[step.tile];
-    block.stream.fetch(turn, k_rows, v_rows, in.C, int64_t{others.first} + part * kKeys,
-                       others.count - part * kKeys);
+    block.stream.template fetch<kThreads>(turn, k_rows, v_rows, in.C, int64_t{others.first} + part * kKeys,
+                                          others.count - part * kKeys);
   };
   typename Walk<kTiles>::Step step;
   bool more = walk.next(&step);
   if constexpr (kBuffers == 2) {
     if (more) fetch(0, step, 0);
   }
-  for (int row = static_cast<int>(threadIdx.x); row < Block::kRows; row += kTileThreads) {
+  for (int row = static_cast<int>(threadIdx.x); row < Block::kRows; row += kThreads) {
     const int64_t t = token_of(row);
     block.rules[row] = t >= 0 ? rule_of(in, h, t) : Rule{};
   }
@@ -146,6 +151,9 @@ __global__ void __launch_bounds__(kTileThreads)
   const bool in_second = place.first_row >= kTileRows;
   const TileRows own = pick(rows, in_second);
   const int own_row = place.first_row % kTileRows;  // of the warp, in its tile
+  // Whether the rows whose products are taken together, this warp's among them, have any query.
+  constexpr int kTogether = kTiles * Products::kTogether;
+  const bool has_rows = own_row / kTogether * kTogether < own.count;
   const float to_log2 = in.scale * kLog2E;
   FragmentC sums[kTiles][kC / 8] = {};
   int part = 0;
@@ -160,26 +168,29 @@ __global__ void __launch_bounds__(kTileThreads)
       __syncthreads();  // the last keys and values have been used
       fetch(turn, step, part);
     }
-    wait_for_copies<0>();
+    Products::template wait_for_tiles<0>();
     int* const is_bad = block.bad + turn % 2;  // others may still read the last turn's
     if (threadIdx.x == 0) *is_bad = 0;
     __syncthreads();  // keys and values are there, and the last ones have been used
     if constexpr (kBuffers == 2) {
       if (more_then) fetch(turn + 1, next, next_part);
     }
-    const bfloat16 *keys = block.stream.first(turn), *values = block.stream.second(turn);
+    const Tile<Products, kC, kKeys> keys = block.stream.first(turn), values = block.stream.second(turn);
     bool looked_at = false;  // whether some pair of the block may not see one another
 #pragma unroll
     for (int i = 0; i < kTiles; ++i) looked_at = looked_at || (step.meets[i] && !step.all_seen[i]);
     if (looked_at) {
-      if (!part_is_finite<kC, kKeys>(keys)) *is_bad = 1;
+      if (!part_is_finite<kThreads>(keys)) *is_bad = 1;
       __syncthreads();
     }
-    if (pick(step.meets, in_second) && own_row < own.count) {
-      FragmentC scores[kTiles][kKeys / 8] = {}, products[kTiles][kKeys / 8] = {};
-      add_dots<kC>(scores, block.queries, keys, place);
-      add_dots<kC>(products, block.gradients, values, place);
-      if (pick(step.all_seen, in_second)) {
+    if (pick(step.meets, in_second) && has_rows) {
+      FragmentC scores[kTiles][kKeys / 8], products[kTiles][kKeys / 8];
+      Products::dots(scores, block.queries, keys, place);
+      Products::dots(products, block.gradients, values, place);
+      Products::await(scores, products);
+      const bool all_seen = pick(step.all_seen, in_second);
+      Seen seen[kTiles];
+      if (all_seen) {
 #pragma unroll
         for (int p = 0; p < kTiles; ++p)
 #pragma unroll
@@ -187,18 +198,11 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
             for (int k = 0; k < 4; ++k)
               pull(scores[p][n].at[k], products[p][n].at[k], lse[p][k / 2], delta[p][k / 2], true, to_log2);
-        add_weighted<kC>(sums, products, keys, place);
       } else {
-        Seen seen[kTiles];
         pull_seen(scores, products, seen, block.rules, tokens, int64_t{others.first} + part * kKeys,
                   others.count - part * kKeys, to_log2, place);
-        if (*is_bad == 0) {
-          add_weighted<kC>(sums, products, keys, place);
-        } else {
-#pragma unroll
-          for (int p = 0; p < kTiles; ++p) add_weighted_seen<kC>(sums[p], products[p], keys, seen[p], place);
-        }
       }
+      add_weighted_rows(sums, products, keys, all_seen || *is_bad == 0, seen, place);
     }
     step = next;
     part = next_part;
@@ -210,18 +214,20 @@ __global__ void __launch_bounds__(kTileThreads)
     put<kC>(in.dq.head(h), sums[p], own, own_row + 16 * p, in.C, in.scale, in.accumulate, place);
 }
 
-template <int kC, int kBuffers, int kTiles>
+template <typename Products, int kC, int kBuffers, int kTiles>
 void start(Device& device, const TensorBackward& in, int64_t tiles, const OnTiles& by_query) {
+  using Block = QueryBlock<Products, kC, kBuffers, kTiles>;
   const int64_t blocks = ceil_div(tiles, int64_t{kTiles}) * in.H;
-  launch(device, {blocks, kTileThreads, QueryBlock<kC, kBuffers, kTiles>::kBytes},
-         query_gradients_tensor<kC, kBuffers, kTiles>, in, by_query, tiles);
+  launch(device, {blocks, Products::template Block<Block::kRows>::kThreads, Block::kBytes},
+         query_gradients_tensor<Products, kC, kBuffers, kTiles>, in, by_query, tiles);
 }
 
 }  // namespace
 
 int64_t query_gradients_bytes(int64_t C) {
   int64_t bytes = 0;
-  with_tensor_width(C, [&](auto width) { bytes = QueryBlock<decltype(width)::value, 1, 1>::kBytes; });
+  with_tensor_width(
+      C, [&](auto width) { bytes = QueryBlock<WarpProducts, decltype(width)::value, 1, 1>::kBytes; });
   return bytes;
 }
 
@@ -230,12 +236,13 @@ void tensor_query_gradients(Device& device, const TensorBackward& in, int64_t ti
   with_tensor_width(in.C, [&](auto width) {
     constexpr int kC = decltype(width)::value;
     if constexpr (kC <= kWidestOfTwoParts) {
-      if (in_pairs && QueryBlock<kC, 2, 2>::kBytes <= device.shared_bytes)
-        return start<kC, 2, 2>(device, in, tiles, by_query);
-      if (two_blocks_fit(device, QueryBlock<kC, 2, 1>::kBytes))
-        return start<kC, 2, 1>(device, in, tiles, by_query);
+      if (by_warpgroups(device, in.C)) return start<WarpgroupProducts, kC, 1, 1>(device, in, tiles, by_query);
+      if (in_pairs && QueryBlock<WarpProducts, kC, 2, 2>::kBytes <= device.shared_bytes)
+        return start<WarpProducts, kC, 2, 2>(device, in, tiles, by_query);
+      if (two_blocks_fit(device, QueryBlock<WarpProducts, kC, 2, 1>::kBytes))
+        return start<WarpProducts, kC, 2, 1>(device, in, tiles, by_query);
     }
-    start<kC, 1, 1>(device, in, tiles, by_query);
+    start<WarpProducts, kC, 1, 1>(device, in, tiles, by_query);
   });
 }
 

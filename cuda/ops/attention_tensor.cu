@@ -6,113 +6,56 @@
 #include "attention_tensor.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
 
-#include "kernels/tensor_tiles.cuh"
+#include "kernels/tensor_forward.cuh"
+#include "kernels/tensor_warp.cuh"
 
 namespace outright::cuda {
 
 namespace {
 
-// Scores of a part become weights relative to the largest so far, and what was summed follows it. The first
-// of its two rows sees `count` of these keys, the second one 8 more; with kAllSeen all of them, and `seen` is
-// not set.
-template <int kC, bool kAllSeen>
-__device__ inline void weigh(FragmentC (&scores)[kBlocks], FragmentC (&outputs)[kC / 8], TwoRows* largest,
-                             TwoRows* sum, Seen* seen, float to_log2, int count, int t) {
-#pragma unroll
-  for (int r = 0; r < 2; ++r) {
-    float now = largest->at[r];
-#pragma unroll
-    for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        float& score = scores[n].at[2 * r + j];
-        score *= to_log2;
-        if constexpr (!kAllSeen) {
-          const bool is_seen = n * 8 + t * 2 + j < count + 8 * r;
-          seen->set(n, 2 * r + j, is_seen);
-          if (!is_seen) score = -INFINITY;
-        }
-        now = fmaxf(score, now);  // NaN goes on by its weight
-      }
-    }
-    now = quad_reduce(now, Larger{});
-    // Where there is no number yet, any will do.
-    const float base = now == -INFINITY ? 0.0f : now;
-    const float factor = power_of_two(largest->at[r] - base);
-    largest->at[r] = now;
-    float added = 0.0f;
-#pragma unroll
-    for (int n = 0; n < kBlocks; ++n) {
-#pragma unroll
-      for (int j = 0; j < 2; ++j) {
-        float& weight = scores[n].at[2 * r + j];
-        weight = power_of_two(weight - base);
-        added += weight;
-      }
-    }
-    sum->at[r] = sum->at[r] * factor + added;
-#pragma unroll
-    for (int n = 0; n < kC / 8; ++n) {
-      outputs[n].at[2 * r] *= factor;
-      outputs[n].at[2 * r + 1] *= factor;
-    }
-  }
-}
-
-template <int kC, int kParts>
-__global__ void __launch_bounds__(kTileThreads)
+template <int kC, int kRows>
+__global__ void __launch_bounds__(WarpProducts::Block<kRows>::kThreads)
     attend_tensor(TensorAttention to, const AttentionTask* tasks) {
+  constexpr int kThreads = WarpProducts::Block<kRows>::kThreads, kParts = WarpProducts::Block<kRows>::kParts;
   const int64_t h = blockIdx.x % to.H;
   const AttentionTask task = tasks[blockIdx.x / to.H];
   DYNAMIC_SHARED(shared);
-  auto* const queries = reinterpret_cast<bfloat16*>(shared);
-  bfloat16* const keys = queries + kParts * kTileNumbers<kC>;
-  bfloat16* const values = keys + kTileNumbers<kC>;
-  auto* const bad = reinterpret_cast<int*>(values + kTileNumbers<kC>);
+  const Tile<WarpProducts, kC, kRows> queries{reinterpret_cast<bfloat16*>(shared)};
+  const Tile<WarpProducts, kC> keys{queries.end()}, values{keys.end()};
+  auto* const bad = reinterpret_cast<int*>(values.end());
   const WarpPlace<kParts> place;
 
   const float to_log2 = to.scale * kLog2E;
   const int all_keys = task.position + task.count;
   // by any query of this warp, which may have none
   const int last_seen = place.first_row < task.count ? task.position + place.first_row + place.kRows - 1 : -1;
-  const auto row_of = [&](int first) {
-    return [&, first](int row) {
-      const int key = first + row;
-      if (key >= all_keys) return int64_t{-1};
-      return key < task.before ? int64_t{task.begin} + key : int64_t{task.after} + key - task.before;
-    };
-  };
-  fetch_tile<kC, kParts * kTileRows>(queries, to.q.head(h), to.C, [&](int row) {
-    return row < task.count ? int64_t{task.first} + row : int64_t{-1};
-  });
-  fetch_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of(0));
+  const auto row_of = [&](int first) { return [&, first](int row) { return key_row(task, first + row); }; };
+  fetch_tile<kThreads>(queries, to.q.head(h), to.C,
+                       [&](int row) { return row < task.count ? int64_t{task.first} + row : int64_t{-1}; });
+  fetch_tile<kThreads>(keys, to.k.head(h / to.group), to.C, row_of(0));
   close_copies();
   FragmentC outputs[kParts][kC / 8] = {};
-  TwoRows largest[kParts], sum[kParts] = {};
-#pragma unroll
-  for (int p = 0; p < kParts; ++p) largest[p] = {{-INFINITY, -INFINITY}};
+  Softmax softmax[kParts];
   for (int first = 0; first < all_keys; first += kTileRows) {
     wait_for_copies<0>();
     __syncthreads();  // keys are there, and nobody needs the last tile's values
-    fetch_tile<kC>(values, to.v.head(h / to.group), to.C, row_of(first));
+    fetch_tile<kThreads>(values, to.v.head(h / to.group), to.C, row_of(first));
     close_copies();
     if (threadIdx.x == 0) *bad = 0;
 
     const bool computes = first <= last_seen;
-    FragmentC scores[kParts][kBlocks] = {};
-    if (computes) add_dots<kC>(scores, queries, keys, place);
+    FragmentC scores[kParts][kBlocks];
+    if (computes) WarpProducts::dots(scores, queries, keys, place);
     wait_for_copies<0>();
     __syncthreads();  // values are there, and nobody needs the keys
     if (first + kTileRows < all_keys) {
-      fetch_tile<kC>(keys, to.k.head(h / to.group), to.C, row_of(first + kTileRows));
+      fetch_tile<kThreads>(keys, to.k.head(h / to.group), to.C, row_of(first + kTileRows));
       close_copies();
     }
     // Where some query does not see some key, what is not finite must not come through.
     if (first + kTileRows > task.position + 1) {
-      if (!part_is_finite<kC>(values)) *bad = 1;
+      if (!part_is_finite<kThreads>(values)) *bad = 1;
       __syncthreads();
     }
     if (!computes) continue;
@@ -121,54 +64,33 @@ __global__ void __launch_bounds__(kTileThreads)
 #pragma unroll
     for (int p = 0; p < kParts; ++p) {
       const int count = task.position + place.row_of(p, 0) + 1 - first;
-      if (all_seen)
-        weigh<kC, true>(scores[p], outputs[p], &largest[p], &sum[p], &seen[p], to_log2, count, place.t);
-      else
-        weigh<kC, false>(scores[p], outputs[p], &largest[p], &sum[p], &seen[p], to_log2, count, place.t);
+      scale_rows(outputs[p], all_seen
+                                 ? weigh<true>(scores[p], &softmax[p], &seen[p], to_log2, count, place.t)
+                                 : weigh<false>(scores[p], &softmax[p], &seen[p], to_log2, count, place.t));
     }
-    if (*bad != 0 && !all_seen) {
-#pragma unroll
-      for (int p = 0; p < kParts; ++p) add_weighted_seen<kC>(outputs[p], scores[p], values, seen[p], place);
-    } else {
-      add_weighted<kC>(outputs, scores, values, place);
-    }
+    add_weighted_rows(outputs, scores, values, all_seen || *bad == 0, seen, place);
   }
-
-  const HeadRows<bfloat16> target = to.o.head(h);
 #pragma unroll
-  for (int p = 0; p < kParts; ++p) {
-#pragma unroll
-    for (int r = 0; r < 2; ++r) {
-      const int row = place.row_of(p, r);
-      // Scores of -infinity only have no softmax.
-      float total = quad_reduce(sum[p].at[r], Plus{});
-      if (largest[p].at[r] == -INFINITY) total = NAN;
-      if (row >= task.count) continue;
-      const int64_t t = int64_t{task.first} + row;
-#pragma unroll
-      for (int i = 0; i < kC / 4; ++i) {
-        const int64_t column = i / 2 * 8 + place.t * 2 + i % 2;
-        if (column < to.C)
-          target.data[t * target.stride + column] =
-              narrow<bfloat16>(outputs[p][i / 2].at[2 * r + i % 2] / total);
-      }
-      if (place.t == 0 && to.lse != nullptr) to.lse[t * to.H + h] = kLn2 * (largest[p].at[r] + log2f(total));
-    }
-  }
+  for (int p = 0; p < kParts; ++p)
+    put_attention<kC>(to, task, h, outputs[p], softmax[p], place.row_of(p, 0), place.t);
 }
 
-template <int kC, int kParts>
+template <int kC, int kRows>
 void start(Device& device, const TensorAttention& attention, const AttentionTask* tasks, int64_t count) {
-  const int64_t bytes = (kParts + 2) * kTileNumbers<kC> * 2 + 16;
-  launch(device, {count * attention.H, kTileThreads, bytes}, attend_tensor<kC, kParts>, attention, tasks);
+  constexpr int64_t kNumbers = Tile<WarpProducts, kC, kRows>::kNumbers + 2 * Tile<WarpProducts, kC>::kNumbers;
+  launch(device, {count * attention.H, WarpProducts::Block<kRows>::kThreads, 2 * kNumbers + 16},
+         attend_tensor<kC, kRows>, attention, tasks);
 }
 
 }  // namespace
 
 bool takes_tensor_attention(const Device& device, int64_t C) {
-  const char* wanted = std::getenv("OUTRIGHT_CUDA_ATTENTION");
-  if (wanted != nullptr && std::strcmp(wanted, "plain") == 0) return false;
-  return C <= 256 && tensor_backward_bytes(C) <= device.shared_bytes;
+  return device.attention != AttentionWay::kPlain && C <= 256 &&
+         tensor_backward_bytes(C) <= device.shared_bytes;
+}
+
+bool by_warpgroups(const Device& device, int64_t C) {
+  return device.attention == AttentionWay::kByWarpgroups && C <= kWidestOfTwoParts;
 }
 
 void tensor_attention(Device& device, const TensorAttention& attention,
@@ -177,12 +99,14 @@ void tensor_attention(Device& device, const TensorAttention& attention,
   const Uploaded<AttentionTask> uploaded(device, tasks.data(), count);
   const bool wide = std::any_of(tasks.begin(), tasks.end(),
                                 [](const AttentionTask& task) { return task.count > kTileRows; });
+  if (by_warpgroups(device, attention.C))
+    return warpgroup_attention(device, attention, uploaded.data(), count, wide);
   with_tensor_width(attention.C, [&](auto width) {
     constexpr int kC = decltype(width)::value;
     if constexpr (kC <= kWidestOfTwoParts) {
-      if (wide) return start<kC, 2>(device, attention, uploaded.data(), count);
+      if (wide) return start<kC, 128>(device, attention, uploaded.data(), count);
     }
-    start<kC, 1>(device, attention, uploaded.data(), count);
+    start<kC, 64>(device, attention, uploaded.data(), count);
   });
 }
 

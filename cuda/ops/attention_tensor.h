@@ -19,8 +19,10 @@ struct TensorAttention {
 };
 
 // Whether this device takes it, forward and backward, for heads of C numbers: up to 256, where its blocks may
-// have the shared memory, and unless OUTRIGHT_CUDA_ATTENTION is "plain".
+// have the shared memory.
 bool takes_tensor_attention(const Device& device, int64_t C);
+// Whether warpgroups multiply (kernels/tensor_warpgroup.cuh), not warps, for heads of C numbers: up to 128.
+bool by_warpgroups(const Device& device, int64_t C);
 
 // Calls body(std::integral_constant<int, kC>{}) with the width of tiles for heads of C numbers.
 template <typename Body>
@@ -51,6 +53,10 @@ std::vector<AttentionTask> tensor_tasks(const std::vector<Run>& runs, int64_t C)
 
 void tensor_attention(Device& device, const TensorAttention& attention,
                       const std::vector<AttentionTask>& tasks);
+// The same by warpgroups; tasks lie on the device, and `wide` says that some have more than 64 queries, none
+// more than 128.
+void warpgroup_attention(Device& device, const TensorAttention& attention, const AttentionTask* tasks,
+                         int64_t count, bool wide);
 
 // What attention_backward.cu asks for.
 struct TensorBackward {

@@ -19,6 +19,23 @@ bool asks_for(const char* variable, const char* value) {
   return wanted && std::string(wanted) == value;
 }
 
+// What OUTRIGHT_CUDA_ATTENTION asks for.
+AttentionWay attention_way(const cudaDeviceProp& gpu) {
+  const char* wanted = std::getenv("OUTRIGHT_CUDA_ATTENTION");
+  const std::string way = wanted ? wanted : "";
+  if (way.empty() || way == "warp") return AttentionWay::kByWarps;
+  if (way == "plain") return AttentionWay::kPlain;
+  if (way != "warpgroup")
+    fail(OUTRIGHT_INVALID, "OUTRIGHT_CUDA_ATTENTION is \"%s\"; it may be plain, warp or warpgroup", wanted);
+#if defined(OUTRIGHT_CUDA_WARPGROUPS)
+  if (gpu.major == 9) return AttentionWay::kByWarpgroups;
+#endif
+  fail(OUTRIGHT_INVALID,
+       "OUTRIGHT_CUDA_ATTENTION is \"warpgroup\", which takes a GPU of compute capability 9.0, not %d.%d, "
+       "and a backend built for 90a",
+       gpu.major, gpu.minor);
+}
+
 // For memory checkers, and slow.
 bool exact_memory() { return asks_for("OUTRIGHT_CUDA_MEMORY", "exact"); }
 
@@ -36,9 +53,11 @@ outright_device::outright_device(const outright_open_options& options)
   cudaDeviceProp properties{};
   expect(cudaGetDeviceProperties(&properties, index), "open");
   expect(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "open");
+  owned_stream.reset(stream);
   staging = std::make_unique<Staging>(stream);
   results = std::make_unique<Results>(stream);
   shared_bytes = static_cast<int64_t>(properties.sharedMemPerBlockOptin);
+  attention = attention_way(properties);
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -53,13 +72,8 @@ outright_device::outright_device(const outright_open_options& options)
 }
 
 outright_device::~outright_device() {
-  if (!stream) return;
   cudaSetDevice(index);
   cudaStreamSynchronize(stream);
-  library.reset();
-  results.reset();
-  staging.reset();
-  cudaStreamDestroy(stream);
 }
 
 namespace outright::cuda {

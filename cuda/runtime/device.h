@@ -11,8 +11,17 @@
 #include "cublaslt.h"
 #include "mirror.h"
 #include "outright/backend.h"
+#include "owned.h"
 #include "results.h"
 #include "staging.h"
+
+namespace outright::cuda {
+
+// How attention in bfloat16 multiplies: without tensor cores, by warps (kernels/mma.cuh), or by warpgroups
+// (kernels/wgmma.cuh).
+enum class AttentionWay { kPlain, kByWarps, kByWarpgroups };
+
+}  // namespace outright::cuda
 
 // The opaque type of the C ABI.
 struct outright_device {
@@ -22,8 +31,10 @@ struct outright_device {
   outright_device& operator=(const outright_device&) = delete;
 
   int index;
+  outright::cuda::OwnedStream owned_stream;  // goes last
   cudaStream_t stream = nullptr;
   int64_t shared_bytes = 0;  // that a block may have at most
+  outright::cuda::AttentionWay attention = outright::cuda::AttentionWay::kByWarps;
   outright::cuda::Allocator allocator;
   outright::cuda::Mirror mirror;
   std::unique_ptr<outright::cuda::Staging> staging;

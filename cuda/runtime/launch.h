@@ -9,14 +9,17 @@
 #include "error.h"
 #include "shared/range.h"
 
-// The floats of a block that the launch asked for.
+// The floats of a block that the launch asked for: DYNAMIC_SHARED(name), or with their alignment.
 #if defined(__CUDACC__)
-#define DYNAMIC_SHARED(name)                                       \
-  extern __shared__ __align__(16) float outright_dynamic_shared[]; \
-  float* const name = outright_dynamic_shared
+#define DYNAMIC_SHARED_ALIGNED(name, alignment) \
+  extern __shared__ __align__(alignment)        \
+  float outright_dynamic_shared_##alignment[];  \
+  float* const name = outright_dynamic_shared_##alignment
 #else
-#define DYNAMIC_SHARED(name) float* const name = static_cast<float*>(simt::dynamic_shared())
+#define DYNAMIC_SHARED_ALIGNED(name, alignment) \
+  float* const name = static_cast<float*>(simt::dynamic_shared())
 #endif
+#define DYNAMIC_SHARED(name) DYNAMIC_SHARED_ALIGNED(name, 16)
 
 namespace outright::cuda {
 

@@ -7,14 +7,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "owned.h"
+
 namespace outright::cuda {
 
 class Results {
  public:
   explicit Results(cudaStream_t stream);
-  ~Results();
-  Results(const Results&) = delete;
-  Results& operator=(const Results&) = delete;
 
   // A place on the device for `count` numbers. They wait once `send` was called, after the kernel that makes
   // them.
@@ -25,11 +24,12 @@ class Results {
   void take(double* values);
   void forget();
   // On the device: not 0 where a loss that waits is not finite. Kernels of losses set it.
-  int32_t* not_finite() const { return not_finite_; }
+  int32_t* not_finite() const { return not_finite_.get(); }
 
  private:
   struct Block {
-    double *device, *host;
+    DeviceMemory<double> device;
+    PinnedMemory<double> host;
     int64_t capacity, used;
   };
   struct Part {
@@ -37,11 +37,10 @@ class Results {
     int64_t count;
   };
   void open(int64_t capacity);
-  static void close(const Block& block);
 
   cudaStream_t stream_;
-  cudaEvent_t sent_ = nullptr;
-  int32_t* not_finite_ = nullptr;
+  OwnedEvent sent_ = new_event();
+  DeviceMemory<int32_t> not_finite_ = device_memory<int32_t>(1, "open");
   std::vector<Block> blocks_;  // the last one is filled
   std::vector<Part> parts_;
   int64_t waiting_ = 0;

@@ -7,44 +7,16 @@
 
 namespace outright::cuda {
 
-namespace {
-
-char* pinned(int64_t bytes) {
-  void* data = nullptr;
-  expect(cudaHostAlloc(&data, static_cast<size_t>(bytes), cudaHostAllocDefault), "pinned memory");
-  return static_cast<char*>(data);
-}
-
-}  // namespace
-
-Staging::Staging(cudaStream_t stream) : stream_(stream) {
-  for (Block& block : blocks_) open(block);
-  open(received_);
-}
-
-void Staging::open(Block& block) {
-  block.data = pinned(kBytes);
-  expect(cudaEventCreateWithFlags(&block.sent, cudaEventDisableTiming), "open");
-}
-
-Staging::~Staging() {
-  for (const Block& block : blocks_) close(block);
-  close(received_);
-}
-
-void Staging::close(const Block& block) {
-  if (block.sent) cudaEventDestroy(block.sent);
-  if (block.data) cudaFreeHost(block.data);
-}
+Staging::Staging(cudaStream_t stream) : stream_(stream) {}
 
 char* Staging::piece(int64_t bytes) {
   if (used_ + bytes > kBytes) {
-    expect(cudaEventRecord(blocks_[current_].sent, stream_), "copy to the device");
+    expect(cudaEventRecord(blocks_[current_].sent.get(), stream_), "copy to the device");
     current_ = (current_ + 1) % blocks_.size();
     used_ = 0;
-    expect(cudaEventSynchronize(blocks_[current_].sent), "copy to the device");
+    expect(cudaEventSynchronize(blocks_[current_].sent.get()), "copy to the device");
   }
-  char* place = blocks_[current_].data + used_;
+  char* place = blocks_[current_].data.get() + used_;
   used_ += (bytes + kAlignment - 1) / kAlignment * kAlignment;
   return place;
 }
@@ -69,14 +41,15 @@ void Staging::to_host(void* target, const void* source, int64_t bytes) {
 }
 
 void Staging::begin_to_host(const void* source, int64_t bytes) {
-  expect(cudaMemcpyAsync(received_.data, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost, stream_),
+  expect(cudaMemcpyAsync(received_.data.get(), source, static_cast<size_t>(bytes), cudaMemcpyDeviceToHost,
+                         stream_),
          "copy to the host");
-  expect(cudaEventRecord(received_.sent, stream_), "copy to the host");
+  expect(cudaEventRecord(received_.sent.get(), stream_), "copy to the host");
 }
 
 void Staging::finish_to_host(void* target, int64_t bytes) {
-  expect(cudaEventSynchronize(received_.sent), "copy to the host");
-  std::memcpy(target, received_.data, static_cast<size_t>(bytes));
+  expect(cudaEventSynchronize(received_.sent.get()), "copy to the host");
+  std::memcpy(target, received_.data.get(), static_cast<size_t>(bytes));
 }
 
 }  // namespace outright::cuda

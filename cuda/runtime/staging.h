@@ -7,6 +7,8 @@
 #include <array>
 #include <cstdint>
 
+#include "owned.h"
+
 namespace outright::cuda {
 
 // Copies to the device take a piece each of a few blocks in turn. Only one that begins a block again waits,
@@ -14,9 +16,6 @@ namespace outright::cuda {
 class Staging {
  public:
   explicit Staging(cudaStream_t stream);
-  ~Staging();
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
 
   void to_device(void* target, const void* source, int64_t bytes);
   // Waits until it is there.
@@ -29,11 +28,9 @@ class Staging {
   static constexpr int64_t kBytes = int64_t{4} << 20;
   static constexpr int64_t kAlignment = 256;
   struct Block {
-    char* data = nullptr;
-    cudaEvent_t sent = nullptr;  // after the last copy from or to it
+    PinnedMemory<char> data = pinned_memory<char>(kBytes, "pinned memory");
+    OwnedEvent sent = new_event();  // after the last copy from or to it
   };
-  static void open(Block& block);
-  static void close(const Block& block);
   // A place for `bytes`, at most kBytes, of the current block or the next.
   char* piece(int64_t bytes);
 

@@ -1,11 +1,10 @@
 // Whether the search for races (emulation/races.h) finds them, and nothing else: small kernels, each of them
 // in a process of its own, since a race ends it. Prints "N passed, M failed".
 #include <cuda_runtime.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <functional>
+
+#include "ends_process.h"
 
 namespace {
 
@@ -90,10 +89,7 @@ void a_copy_is_waited_for(Memory m) {
 
 // True if the emulation ended the process.
 bool ends(Kernel kernel) {
-  std::fflush(stdout);
-  const pid_t child = fork();
-  if (child == 0) {
-    if (!std::freopen("/dev/null", "w", stderr)) _exit(2);
+  return ends_process([=] {
     void* device = nullptr;
     cudaMalloc(&device, sizeof(float) * 4 * kThreads);
     for (unsigned i = 0; i < 4 * kThreads; ++i) static_cast<float*>(device)[i] = 1;
@@ -102,11 +98,7 @@ bool ends(Kernel kernel) {
       simt::run(dim3(4), dim3(kThreads), sizeof(float) * 2 * kThreads, [&] {
         kernel({static_cast<float*>(simt::dynamic_shared()), static_cast<float*>(device)});
       });
-    _exit(0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFSIGNALED(status);
+  });
 }
 
 struct Case {

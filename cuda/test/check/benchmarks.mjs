@@ -1,8 +1,15 @@
 // What cuda/check.sh measures, and what it makes of the results.
 
-/** Names, and arguments of `outright bench`. What is to be reached stands in the results, where this GPU has goals. */
+/** Attention by products of warpgroups, which GPUs of compute capability 9.0 have. */
+export const WARPGROUP = { OUTRIGHT_CUDA_ATTENTION: "warpgroup" };
+
+/**
+ * Names, and arguments of `outright bench`; where a third is there, what is to be asked for in the environment. What is to be
+ * reached stands in the results, where this GPU has goals.
+ */
 export const BENCHMARKS = [
   ["kernels", ["head", "attention", "rows", "--shape", "8b", "--steps", "5"]],
+  ["attention by warpgroups", ["attention", "--shape", "8b", "--steps", "5"], WARPGROUP],
   ["SFT steps", ["step", "--shape", "1b", "--kind", "sft", "--steps", "5", "--no-peer"]],
   ["DPO steps", ["step", "--shape", "1b", "--kind", "dpo", "--steps", "5", "--micro-batch", "32", "--trl"]],
   ["savings of DPO", ["ladder", "--shape", "1b", "--steps", "4"]],

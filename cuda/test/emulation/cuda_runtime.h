@@ -56,7 +56,7 @@ struct cudaDeviceProp {
 inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
 inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* of, int) {
-  *of = {"emulated on the host", 8, 0, 4, size_t{1} << 33, 160 << 10};
+  *of = {"emulated on the host", 9, 0, 4, size_t{1} << 33, 160 << 10};
   return cudaSuccess;
 }
 inline cudaError_t cudaDriverGetVersion(int* version) { return *version = 0, cudaSuccess; }
@@ -128,6 +128,12 @@ void* dynamic_shared();
 void copy_async(void* to, const void* from, bool there);
 void close_copies();
 void wait_for_copies(int later);
+// wgmma: see kernels/wgmma.cuh and warpgroup.h
+uint32_t shared_address(const void* at);
+void order_registers();
+void close_products();
+void wait_for_products(int later);
+void hand_over_to_products();
 // Waits for all threads of the block, or for all that live of the warp.
 void block_barrier();
 void warp_barrier();
@@ -178,3 +184,4 @@ inline unsigned __float_as_uint(float value) {
 }
 
 #include "tensor_cores.h"
+#include "warpgroup.h"
