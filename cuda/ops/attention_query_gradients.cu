@@ -104,7 +104,9 @@ __global__ void __launch_bounds__(Products::template Block<kTiles * kTileRows>::
   DYNAMIC_SHARED_ALIGNED(shared, 1024);
   const Block block(shared);
   const WarpPlace<kTiles> place;
-  const int64_t h = blockIdx.x % in.H, first_tile = blockIdx.x / in.H * kTiles;
+  // The last tiles of documents meet the most keys, so they begin first.
+  const int64_t h = blockIdx.x % in.H;
+  const int64_t first_tile = (gridDim.x / in.H - 1 - blockIdx.x / in.H) * kTiles;
   TileRows rows[kTiles];
   Walk<kTiles> walk{tiles.others, {}, {}};
 #pragma unroll
@@ -236,7 +238,7 @@ void tensor_query_gradients(Device& device, const TensorBackward& in, int64_t ti
   with_tensor_width(in.C, [&](auto width) {
     constexpr int kC = decltype(width)::value;
     if constexpr (kC <= kWidestOfTwoParts) {
-      if (by_warpgroups(device, in.C)) return start<WarpgroupProducts, kC, 1, 1>(device, in, tiles, by_query);
+      if (by_warpgroups(device, in.C)) return start<WarpgroupProducts, kC, 2, 1>(device, in, tiles, by_query);
       if (in_pairs && QueryBlock<WarpProducts, kC, 2, 2>::kBytes <= device.shared_bytes)
         return start<WarpProducts, kC, 2, 2>(device, in, tiles, by_query);
       if (two_blocks_fit(device, QueryBlock<WarpProducts, kC, 2, 1>::kBytes))
