@@ -67,7 +67,7 @@ it("outright bench measures kernels and steps on the emulated backend as on a GP
       machine: { gpu: string };
       suites: { suite: string; entries: { name: string; value: { median: number } }[] }[];
     };
-    expect(file.machine.gpu).toMatch(/^emulated on the host, compute capability 8.0/);
+    expect(file.machine.gpu).toMatch(/^emulated on the host, compute capability 9.0/);
     expect(file.suites.map(({ suite }) => suite)).toEqual(suites);
     const entries = new Map(
       file.suites.flatMap((suite) => suite.entries.map(({ name, value }) => [name, value.median] as const)),

@@ -13,6 +13,16 @@ struct Softmax {
   TwoRows largest{{-INFINITY, -INFINITY}}, sum{{0.0f, 0.0f}};
 };
 
+// Fused with no sum, which the compiler would decide for each kind of tile: a row's bits do not depend on
+// whether others of its tile see all keys.
+__device__ inline float rounded_product(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return __fmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
 // Scores of a part with a tile of keys become weights relative to the largest so far. What was summed before
 // is to be multiplied by what comes back. The first row sees `count` of these keys, the second one 8 more;
 // with kAllSeen all of them, and `seen` is not set.
@@ -28,7 +38,7 @@ __device__ inline TwoRows weigh(FragmentC (&scores)[kBlocks], Softmax* softmax, 
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
         float& score = scores[n].at[2 * r + j];
-        score *= to_log2;
+        score = rounded_product(score, to_log2);
         if constexpr (!kAllSeen) {
           const bool is_seen = n * 8 + t * 2 + j < count + 8 * r;
           seen->set(n, 2 * r + j, is_seen);
