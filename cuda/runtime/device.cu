@@ -36,6 +36,18 @@ AttentionWay attention_way(const cudaDeviceProp& gpu) {
        gpu.major, gpu.minor);
 }
 
+const char* name_of(AttentionWay way) {
+  switch (way) {
+    case AttentionWay::kPlain:
+      return "without tensor cores";
+    case AttentionWay::kByWarps:
+      return "by warps";
+    case AttentionWay::kByWarpgroups:
+      return "by warpgroups";
+  }
+  return "";
+}
+
 // For memory checkers, and slow.
 bool exact_memory() { return asks_for("OUTRIGHT_CUDA_MEMORY", "exact"); }
 
@@ -68,7 +80,7 @@ outright_device::outright_device(const outright_open_options& options)
   hardware = std::string(properties.name) + ", compute capability " + std::to_string(properties.major) + "." +
              std::to_string(properties.minor) + ", " + std::to_string(properties.multiProcessorCount) +
              " multiprocessors, driver for CUDA " + version_text(driver) + ", runtime " +
-             version_text(runtime);
+             version_text(runtime) + ", bfloat16 attention " + name_of(attention);
 }
 
 outright_device::~outright_device() {

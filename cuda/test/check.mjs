@@ -85,12 +85,11 @@ const last = (text) => text.trimEnd().split("\n").at(-1) ?? "";
 const present = (command) => spawnSync(command, ["--version"]).status === 0;
 
 /** Whether the GPU has products of warpgroups; a second way of attention is then looked at too. */
-function hasWarpgroups() {
-  const { status, stdout } = spawnSync("nvidia-smi", ["--query-gpu=compute_cap", "--format=csv,noheader"], {
-    encoding: "utf8",
-  });
+const hasWarpgroups = (() => {
+  const asked = ["--query-gpu=compute_cap", "--format=csv,noheader"];
+  const { status, stdout } = spawnSync("nvidia-smi", asked, { encoding: "utf8" });
   return status === 0 && stdout.trim().split("\n")[0] === "9.0";
-}
+})();
 const NO_WARPGROUPS = "products of warpgroups take a GPU of compute capability 9.0";
 
 /** cmake, without npm: node-api-headers and node-addon-api lie in node_modules. */
@@ -106,7 +105,7 @@ function compile() {
     `-DCMAKE_JS_INC=${headers.map((path) => resolve(path)).join(";")}`,
     ...["-DOUTRIGHT_TESTS=ON", "-DOUTRIGHT_CUDA=ON"],
     // "native" would leave out what 9.0 has and later ones have not
-    `-DOUTRIGHT_CUDA_ARCHITECTURES=${hasWarpgroups() ? "90a-real" : "native"}`,
+    `-DOUTRIGHT_CUDA_ARCHITECTURES=${hasWarpgroups ? "90a-real" : "native"}`,
   ];
   const configured = run("cmake", settings);
   const made =
@@ -163,7 +162,7 @@ function operations() {
       env: WARPGROUP,
     },
   ]) {
-    if (env === WARPGROUP && !hasWarpgroups()) {
+    if (env === WARPGROUP && !hasWarpgroups) {
       conclude(name, "skipped", NO_WARPGROUPS);
       continue;
     }
@@ -188,7 +187,7 @@ async function sanitizers() {
   await Promise.all(
     SANITIZED.map(async ({ tool, filter, way, env }) => {
       const name = `${tool} ${way}${filter}`;
-      if (env === WARPGROUP && !hasWarpgroups()) {
+      if (env === WARPGROUP && !hasWarpgroups) {
         conclude(name, "skipped", NO_WARPGROUPS);
         return;
       }
@@ -273,7 +272,7 @@ function training() {
 
 function benchmarks() {
   for (const [name, args, env] of BENCHMARKS) {
-    if (env === WARPGROUP && !hasWarpgroups()) {
+    if (env === WARPGROUP && !hasWarpgroups) {
       conclude(`benchmarks of ${name}`, "skipped", NO_WARPGROUPS);
       continue;
     }
