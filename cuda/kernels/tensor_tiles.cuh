@@ -63,7 +63,8 @@ __device__ inline void fetch_tile(const Tile<Products, kC, kRows>& to, const Hea
   const bool whole = C % 8 == 0 && from.stride % 8 == 0 && reinterpret_cast<uintptr_t>(from.data) % 16 == 0;
   if (whole) {
     constexpr int kPacks = kC / 8;  // of a row
-                                    // addresses of several would push sums out of registers
+
+    // addresses of several would push sums out of registers
 #pragma unroll 1
     for (int i = static_cast<int>(threadIdx.x); i < kRows * kPacks; i += kThreads) {
       const int row = i / kPacks, c = i % kPacks * 8;

@@ -24,11 +24,8 @@ struct WarpProducts {
   __device__ static int place(int row, int column) {
     return row * (kC + kPadding) + column;
   }
-  // All copies but those of the kLater latest groups are there, for this thread.
-  template <int kLater>
-  __device__ static void wait_for_tiles() {
-    wait_for_copies<kLater>();
-  }
+  // All copies of this thread are there.
+  __device__ static void wait_for_tiles() { wait_for_copies<0>(); }
 
   // to[p][i][j] = left[first_row + 16 p + i] . right[j]
   template <int kC, int kLeft, int kRight, int kParts>

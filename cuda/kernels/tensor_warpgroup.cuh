@@ -24,10 +24,9 @@ struct WarpgroupProducts {
   __device__ static int place(int row, int column) {
     return panel_place<kRows>(row, column);
   }
-  // All copies but those of the kLater latest groups are there, for this thread, and may be handed on.
-  template <int kLater>
+  // All copies of this thread are there, and may be handed on.
   __device__ static void wait_for_tiles() {
-    wait_for_copies<kLater>();
+    wait_for_copies<0>();
     hand_over_to_products();
   }
 

@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(Products::template Block<kTileRows>::kThreads,
   using Rows = Tile<Products, kC>;
   const int64_t G = in.H / in.group;
   const int64_t g = blockIdx.x % G, tile = blockIdx.x / G;
-  DYNAMIC_SHARED_ALIGNED(shared, 1024);
+  DYNAMIC_SHARED_ALIGNED(shared, kPanelAlignment);
   const Rows keys{reinterpret_cast<bfloat16*>(shared)}, values{keys.end()};
   const Stream<Products, kC, kBuffers, kTileRows> stream{values.end()};
   auto* const rules = reinterpret_cast<Rule*>(stream.end());
@@ -54,7 +54,7 @@ __global__ void __launch_bounds__(Products::template Block<kTileRows>::kThreads,
       __syncthreads();  // the last tiles have been used
       fetch(turn);
     }
-    Products::template wait_for_tiles<0>();
+    Products::wait_for_tiles();
     int* const is_bad = bad + turn % 2;  // others may still read the last turn's
     if (threadIdx.x == 0) *is_bad = 0;
     __syncthreads();  // these tiles are there, and the last ones have been used

@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(Products::template Block<kTiles * kTileRows>::
   using Block = QueryBlock<Products, kC, kBuffers, kTiles>;
   static_assert(Products::template Block<Block::kRows>::kParts == kTiles);
   constexpr int kKeys = Block::kKeys, kThreads = Products::template Block<Block::kRows>::kThreads;
-  DYNAMIC_SHARED_ALIGNED(shared, 1024);
+  DYNAMIC_SHARED_ALIGNED(shared, kPanelAlignment);
   const Block block(shared);
   const WarpPlace<kTiles> place;
   // The last tiles of documents meet the most keys, so they begin first.
@@ -170,7 +170,7 @@ __global__ void __launch_bounds__(Products::template Block<kTiles * kTileRows>::
       __syncthreads();  // the last keys and values have been used
       fetch(turn, step, part);
     }
-    Products::template wait_for_tiles<0>();
+    Products::wait_for_tiles();
     int* const is_bad = block.bad + turn % 2;  // others may still read the last turn's
     if (threadIdx.x == 0) *is_bad = 0;
     __syncthreads();  // keys and values are there, and the last ones have been used

@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(ForwardBlock<kC, kRows>::kThreads)
                        [&](int row) { return row < task.count ? int64_t{task.first} + row : int64_t{-1}; });
   fetch_keys(0);
   close_copies();
-  Products::wait_for_tiles<0>();
+  Products::wait_for_tiles();
   __syncthreads();
   FragmentA queries[kC / 16];
   Products::load_left(queries, block.queries, place);
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(ForwardBlock<kC, kRows>::kThreads)
     Products::await(scores);
     TwoRows factors = weigh<true>(scores[0], &softmax, nullptr, to_log2, 0, place.t);
     for (; tile + 1 < all_seen; ++tile) {
-      Products::wait_for_tiles<0>();
+      Products::wait_for_tiles();
       __syncthreads();  // the next keys and these values are there, those before have been used
       fetch_keys(tile + 2);
       fetch_values(tile + 1);
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(ForwardBlock<kC, kRows>::kThreads)
       Products::await(outputs);
     }
     // the last of these
-    Products::wait_for_tiles<0>();
+    Products::wait_for_tiles();
     __syncthreads();
     fetch_keys(tile + 2);
     fetch_values(tile + 1);
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(ForwardBlock<kC, kRows>::kThreads)
   }
   for (; tile < tiles; ++tile) {
     int* const is_bad = block.bad(tile);  // others may still read the last tile's
-    Products::wait_for_tiles<0>();
+    Products::wait_for_tiles();
     if (threadIdx.x == 0) *is_bad = 0;
     __syncthreads();  // these keys and values are there, and the last values have been used
     fetch_values(tile + 1);

@@ -107,26 +107,15 @@ void groups_in_turn(void* shared) {
   expect_dots<64>(second, tiles.place);
 }
 
-void a_copy_is_handed_over(void* shared) {
-  const Tiles<64> tiles(shared);
-  tiles.fill();
-  alignas(16) static const bfloat16 zeros[8] = {};
-  if (threadIdx.x == 0) copy_async(tiles.right.at(0, 0), zeros, true);
-  close_copies();
-  Products::wait_for_tiles<0>();
-  __syncthreads();
-  FragmentC sums[1][kBlocks];
-  Products::dots(sums, tiles.left, tiles.right, tiles.place);
-  Products::await(sums);
-}
-
-void a_copy_is_not_handed_over(void* shared) {
+template <bool kHandedOver>
+void a_copy_comes_in(void* shared) {
   const Tiles<64> tiles(shared);
   tiles.fill();
   alignas(16) static const bfloat16 zeros[8] = {};
   if (threadIdx.x == 0) copy_async(tiles.right.at(0, 0), zeros, true);
   close_copies();
   wait_for_copies<0>();
+  if (kHandedOver) hand_over_to_products();
   __syncthreads();
   FragmentC sums[1][kBlocks];
   Products::dots(sums, tiles.left, tiles.right, tiles.place);
@@ -195,8 +184,8 @@ const Case kCases[] = {
     {"weighted rows, 64", weighted_rows<64>, Tiles<64>::kBytes, false},
     {"weighted rows, 128", weighted_rows<128>, Tiles<128>::kBytes, false},
     {"groups in turn", groups_in_turn, Tiles<64>::kBytes, false},
-    {"a copy is handed over", a_copy_is_handed_over, Tiles<64>::kBytes, false},
-    {"a copy is not handed over", a_copy_is_not_handed_over, Tiles<64>::kBytes, true},
+    {"a copy is handed over", a_copy_comes_in<true>, Tiles<64>::kBytes, false},
+    {"a copy is not handed over", a_copy_comes_in<false>, Tiles<64>::kBytes, true},
     {"registers are not ordered", registers_are_not_ordered, Tiles<64>::kBytes, true},
     {"a warp stays away", a_warp_stays_away, Tiles<64>::kBytes, true},
     {"a product is not awaited", a_product_is_not_awaited, Tiles<64>::kBytes, true},

@@ -128,7 +128,7 @@ void* dynamic_shared();
 void copy_async(void* to, const void* from, bool there);
 void close_copies();
 void wait_for_copies(int later);
-// wgmma: see kernels/wgmma.cuh and warpgroup.h
+// wgmma: see kernels/wgmma.cuh, warpgroup.h and warpgroup.cpp
 uint32_t shared_address(const void* at);
 void order_registers();
 void close_products();
@@ -142,6 +142,7 @@ void join_lanes();
 // 8 bytes for each lane of this thread's warp.
 uint64_t* lane_slots();
 unsigned lane();
+unsigned thread_of_block();
 
 template <typename T>
 NOT_CHECKED_FOR_RACES T exchange(T value, unsigned from) {

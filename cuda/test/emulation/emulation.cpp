@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #include "cuda_runtime.h"
+#include "products.h"
 
 namespace simt {
 
@@ -55,11 +56,7 @@ struct Thread {
   uint3 index;
   races::Runner runner;
   std::unique_ptr<char[]> stack;
-  std::deque<std::vector<Copy>> copies{1};            // groups, of which the last is open
-  std::vector<void*> arrived;                         // copies that tensor cores may not read yet
-  std::deque<std::vector<GroupProduct>> products{1};  // groups not waited for, of which the last is open
-  unsigned queued_products = 0;                       // of the block
-  bool registers_ordered = false;
+  std::deque<std::vector<Copy>> copies{1};  // groups, of which the last is open
 };
 
 struct Block {
@@ -67,7 +64,6 @@ struct Block {
   std::vector<uint64_t> slots;              // kWarp for each warp
   std::unique_ptr<char[], Aligned> shared;  // of its size to the byte, for AddressSanitizer
   size_t shared_bytes = 0;
-  std::vector<bool> not_handed_over;  // of each 16 bytes of it, whether tensor cores may not read them yet
   jmp_buf scheduler{};
   ucontext_t home{};
   const std::function<void()>* kernel = nullptr;
@@ -130,72 +126,6 @@ void resume(unsigned i) {
   races::runs(nullptr, nullptr, 0);
 }
 
-[[noreturn]] void give_up(const char* why) {
-  std::fprintf(stderr, "emulation: %s\n", why);
-  std::abort();
-}
-
-// At a barrier, and at the end: the four warps of a group have queued the same products.
-void look_at_products(bool at_end) {
-  for (unsigned i = 0; i < running.size; ++i) {
-    const Thread& thread = running.threads[i];
-    const unsigned first = i / (4 * kWarp) * 4 * kWarp;
-    if (thread.queued_products != running.threads[first].queued_products)
-      give_up("a product of a warpgroup that not all of its threads queued");
-    if (thread.queued_products > 0 && running.size % (4 * kWarp) != 0)
-      give_up("a product of a warpgroup in a block without whole ones");
-    if (at_end && (thread.products.size() > 1 || !thread.products.back().empty()))
-      give_up("a block ended before its products were waited for");
-  }
-}
-
-size_t piece_of(const void* at) {
-  return static_cast<size_t>(static_cast<const char*>(at) - running.shared.get()) / 16;
-}
-
-// A number of a matrix in shared memory of which `row` and `column` are counted along its panels.
-float number_at(uint64_t matrix, int row, int column, bool by_rows) {
-  const auto field = [&](int bit) { return (matrix >> bit & 0x3fff) * 16; };
-  if (matrix >> 62 != 1 || (matrix >> 49 & 7) != 0) give_up("a matrix that is not in 128-byte swizzle");
-  uint64_t at = field(0) + static_cast<uint64_t>(row / 8) * field(32) + static_cast<uint64_t>(row % 8) * 128 +
-                static_cast<uint64_t>(column % 64) * 2;
-  if (by_rows) at += static_cast<uint64_t>(column / 64) * field(16);
-  at ^= at >> 3 & 0x70;
-  if (at + 2 > running.shared_bytes) give_up("a product reads beyond shared memory");
-  const char* const bytes = running.shared.get() + at;
-  if (running.not_handed_over[at / 16]) give_up("a product reads what was not handed over to it");
-  races::reads(bytes, 2);
-  uint16_t half;
-  std::memcpy(&half, bytes, sizeof half);
-  const uint32_t bits = uint32_t{half} << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
-void do_product(const GroupProduct& product) {
-  const int lane = static_cast<int>(running.current % kWarp);
-  const int warp = static_cast<int>(running.current / kWarp % 4);
-  float left[2][16];
-  for (int r = 0; r < 2; ++r)
-    for (int k = 0; k < 16; ++k)
-      left[r][k] = product.left_in_registers
-                       ? product.left[r][k]
-                       : number_at(product.left_tile, 16 * warp + lane / 4 + 8 * r, k, false);
-  for (int i = 0; i < product.columns / 4; ++i) {  // two of each 8 columns
-    const int column = i / 2 * 8 + lane % 4 * 2 + i % 2;
-    float right[16];
-    for (int k = 0; k < 16; ++k)
-      right[k] = product.right_by_rows ? number_at(product.right_tile, k, column, true)
-                                       : number_at(product.right_tile, column, k, false);
-    for (int r = 0; r < 2; ++r) {
-      float& sum = product.sums[i / 2 * 4 + 2 * r + i % 2];
-      if (!product.adds) sum = 0.0f;
-      for (int k = 0; k < 16; ++k) sum += left[r][k] * right[k];
-    }
-  }
-}
-
 // Lets go whom everybody has joined who is to join. True if someone may run.
 bool release() {
   bool ready = false;
@@ -228,7 +158,7 @@ bool release() {
                  running.size);
     std::abort();
   }
-  look_at_products(false);
+  products::look_at_barrier();
   for (unsigned i = 0; i < running.size; ++i) running.threads[i].state = State::kReady;
   return true;
 }
@@ -238,18 +168,15 @@ void run_block(bool reverse) {
     running.threads[i].state = State::kReady;
     running.threads[i].runner = {.thread = i};
     running.threads[i].copies.assign(1, {});
-    running.threads[i].arrived.clear();
-    running.threads[i].products.assign(1, {});
-    running.threads[i].queued_products = 0;
   }
-  running.not_handed_over.assign(running.shared_bytes / 16 + 1, false);
+  products::begin_block(running.size, running.shared.get(), running.shared_bytes, running.at_once);
   do {
     for (unsigned k = 0; k < running.size; ++k) {
       const unsigned i = reverse ? running.size - 1 - k : k;
       if (running.threads[i].state == State::kReady) resume(i);
     }
   } while (release());
-  look_at_products(true);
+  products::end_block();
 }
 
 }  // namespace
@@ -295,7 +222,7 @@ void copy_async(void* to, const void* from, bool there) {
   if (there) races::reads(from, 16);
   races::writes(to, 16);
   const Copy copy{to, from, there};
-  running.not_handed_over[piece_of(to)] = true;
+  products::copy_begins(to);
   if (running.at_once) copy.arrive();
   running.threads[running.current].copies.back().push_back(copy);
 }
@@ -305,38 +232,12 @@ void wait_for_copies(int later) {
   while (static_cast<int>(self.copies.size()) - 1 > later) {
     for (const Copy& copy : self.copies.front()) {
       if (!running.at_once) copy.arrive();
-      self.arrived.push_back(copy.to);
+      products::copy_arrived(copy.to);
     }
     self.copies.pop_front();
   }
 }
 
-uint32_t shared_address(const void* at) {
-  return static_cast<uint32_t>(static_cast<const char*>(at) - running.shared.get());
-}
-void order_registers() { running.threads[running.current].registers_ordered = true; }
-void queue(const GroupProduct& product) {
-  Thread& self = running.threads[running.current];
-  if (!self.registers_ordered) give_up("a product whose registers are not ordered");
-  ++self.queued_products;
-  if (running.at_once) do_product(product);
-  self.products.back().push_back(product);
-}
-void close_products() { running.threads[running.current].products.emplace_back(); }
-void wait_for_products(int later) {
-  Thread& self = running.threads[running.current];
-  self.registers_ordered = false;
-  while (static_cast<int>(self.products.size()) - 1 > later) {
-    if (!running.at_once)
-      for (const GroupProduct& product : self.products.front()) do_product(product);
-    self.products.pop_front();
-  }
-}
-void hand_over_to_products() {
-  Thread& self = running.threads[running.current];
-  for (const void* to : self.arrived) running.not_handed_over[piece_of(to)] = false;
-  self.arrived.clear();
-}
 void block_barrier() {
   Thread& self = running.threads[running.current];
   ++self.runner.block_barriers;
@@ -348,6 +249,7 @@ void warp_barrier() {
   wait(State::kAtWarpBarrier);
 }
 void join_lanes() { wait(State::kAtWarpBarrier); }
+unsigned thread_of_block() { return running.current; }
 unsigned lane() { return running.current % kWarp; }
 uint64_t* lane_slots() { return running.slots.data() + running.current / kWarp * kWarp; }
 
